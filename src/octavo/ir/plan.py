@@ -1,0 +1,89 @@
+"""The result of quantization as plain data: an encoding for every value, and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Graph
+from octavo.num.qparams import QParams
+
+__all__ = ["QuantPlan", "Quantized", "bias_names", "graph_digest", "make_plan"]
+
+
+def graph_digest(graph: Graph) -> str:
+    """SHA-256 of the graph's structure and constants."""
+    digest = hashlib.sha256()
+    structure = (graph.inputs, graph.outputs, [(n.name, repr(n.op), n.inputs, n.outputs) for n in graph.nodes])
+    digest.update(repr(structure).encode())
+    for name in sorted(graph.consts):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(graph.consts[name]).tobytes())
+    return digest.hexdigest()
+
+
+def bias_names(graph: Graph) -> set[str]:
+    """Constants that are biases: their encoding follows from the input's and the weight's."""
+    names = set()
+    for node in graph.nodes:
+        index = getattr(node.op, "bias", None)
+        if index is not None:
+            names.add(node.inputs[index])
+    return names
+
+
+@dataclass(frozen=True)
+class QuantPlan:
+    """Encodings of all activations and of all constants but biases.
+
+    ``groups`` maps each activation to the value whose encoding it shares; ``reasons`` says in words why a value has
+    the encoding it has; ``graph_digest`` binds the plan to its graph; ``target`` names the device it was made for.
+    """
+
+    qparams: Mapping[str, QParams]
+    groups: Mapping[str, str]
+    graph_digest: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+
+    def __post_init__(self) -> None:
+        for attribute in ("qparams", "groups", "reasons"):
+            object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
+
+
+def make_plan(
+    graph: Graph,
+    qparams: Mapping[str, QParams],
+    groups: Mapping[str, str] | None = None,
+    reasons: Mapping[str, str] | None = None,
+    target: str = "",
+) -> QuantPlan:
+    """A plan for exactly this graph."""
+    return QuantPlan(qparams, groups or {}, graph_digest(graph), reasons or {}, target)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A float graph with the plan that makes it integer. Nothing else holds quantization state."""
+
+    graph: Graph
+    plan: QuantPlan
+
+    def __post_init__(self) -> None:
+        if self.plan.graph_digest != graph_digest(self.graph):
+            raise OctavoError(
+                f"plan of {self.graph.name}", "was made for another graph", "Quantize the graph again after changing it."
+            )
+        needed = {*self.graph.activations(), *self.graph.consts} - bias_names(self.graph)
+        missing = sorted(needed - set(self.plan.qparams))
+        if missing:
+            raise OctavoError(
+                f"plan of {self.graph.name}",
+                f"has no encoding for {', '.join(missing[:5])}",
+                "Quantize the graph again, or add the encodings.",
+            )

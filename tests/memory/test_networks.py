@@ -1,0 +1,126 @@
+"""The planner on the shapes of real networks: the arena is at or within 5 % of the lower bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from octavo.memory import Buffer, InPlace, plan_memory, verify
+
+
+@dataclass
+class Sketch:
+    """A network in construction: each call writes one value, and lives grow as values are read."""
+
+    values: list[Buffer] = field(default_factory=list)
+    in_place: list[InPlace] = field(default_factory=list)
+    step: int = 0
+
+    def input(self, size: int) -> int:
+        """The network's input."""
+        self.values.append(Buffer("v0", size, 0, 0))
+        return 0
+
+    def layer(self, size: int, *sources: int) -> int:
+        """A value computed from ``sources``."""
+        for source in sources:
+            old = self.values[source]
+            self.values[source] = Buffer(old.name, old.size, old.first, self.step)
+        self.values.append(Buffer(f"v{len(self.values)}", size, self.step, self.step))
+        self.step += 1
+        return len(self.values) - 1
+
+    def add(self, one: int, other: int) -> int:
+        """A sum, which may be written over either term."""
+        step, size = self.step, self.values[one].size
+        result = self.layer(size, one, other)
+        self.in_place += [(f"v{result}", f"v{source}", step) for source in (one, other)]
+        return result
+
+
+def mobilenet(side: int) -> Sketch:
+    """MobileNetV2: inverted residuals."""
+    net = Sketch()
+    x = net.input(side * side * 3)
+    side //= 2
+    x, channels = net.layer(side * side * 32, x), 32
+    rows = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+    for expand, out, repeats, first_stride in rows:
+        for index in range(repeats):
+            stride = first_stride if index == 0 else 1
+            wide = net.layer(side * side * channels * expand, x)
+            side //= stride
+            deep = net.layer(side * side * channels * expand, wide)
+            y = net.layer(side * side * out, deep)
+            x = net.add(y, x) if stride == 1 and channels == out else y
+            channels = out
+    x = net.layer(side * side * 1280, x)
+    net.layer(1000, net.layer(1280, x))
+    return net
+
+
+def unet(side: int, base: int) -> Sketch:
+    """Four levels down and up, with the long lives of skip connections."""
+    net = Sketch()
+    x = net.input(side * side * 3)
+    skips = []
+    for level in range(4):
+        area = (side >> level) ** 2
+        x = net.layer(area * (base << level), net.layer(area * (base << level), x))
+        skips.append(x)
+        x = net.layer(area // 4 * (base << level), x)
+    x = net.layer((side >> 4) ** 2 * (base << 4), x)
+    for level in reversed(range(4)):
+        area = (side >> level) ** 2
+        x = net.layer(area * (base << level), x)
+        x = net.layer(2 * area * (base << level), x, skips[level])
+        x = net.layer(area * (base << level), net.layer(area * (base << level), x))
+    net.layer(side * side * 2, x)
+    return net
+
+
+def inception(side: int, blocks: int) -> Sketch:
+    """Four branches of different depth in each block, then a concatenation."""
+    net = Sketch()
+    x = net.input(side * side * 64)
+    area = side * side
+    for block in range(blocks):
+        one = net.layer(area * (16 + block), x)
+        two = net.layer(area * 24, net.layer(area * 16, x))
+        three = net.layer(area * 8, net.layer(area * 12, net.layer(area * 4, x)))
+        four = net.layer(area * 8, net.layer(area * 64, x))
+        x = net.layer(area * 64, one, two, three, four)
+    return net
+
+
+def dense(side: int, layers: int) -> Sketch:
+    """A dense block: every layer reads all earlier ones."""
+    net = Sketch()
+    earlier = [net.input(side * side * 24)]
+    for index in range(layers):
+        joined = net.layer(side * side * (24 + 12 * index), *earlier)
+        earlier.append(net.layer(side * side * 12, net.layer(side * side * 48, joined)))
+    net.layer(10, *earlier)
+    return net
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        mobilenet(224),
+        mobilenet(225),
+        mobilenet(97),
+        unet(96, 8),
+        unet(80, 5),
+        inception(14, 6),
+        inception(7, 1),
+        dense(8, 12),
+    ],
+    ids=["mobilenet224", "mobilenet225", "mobilenet97", "unet96", "unet80", "inception14", "inception7", "dense8"],
+)
+@pytest.mark.parametrize("alignment", [4, 16])
+def test_arena_is_near_the_lower_bound(net: Sketch, alignment: int) -> None:
+    arena = plan_memory(net.values, (), net.in_place, alignment)
+    verify(arena, net.values, (), net.in_place)
+    assert arena.excess <= 0.05
