@@ -1,0 +1,90 @@
+"""Fixed-point arithmetic of the integer contract, vectorised and exact, on int64 tensors that hold int32 values.
+
+The rules are those of gemmlowp and of TensorFlow Lite's reference kernels (Jacob et al. 2018, appendix B), as
+docs/numerics.md states them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+__all__ = [
+    "INT32_MAX",
+    "INT32_MIN",
+    "quantize_multiplier",
+    "quantize_multipliers",
+    "rdbp",
+    "requantize",
+    "round_half_away",
+    "saturating_shift_left",
+    "srdhm",
+]
+
+INT32_MAX = 2**31 - 1
+INT32_MIN = -(2**31)
+
+Ints = torch.Tensor | int
+
+
+def round_half_away(x: float) -> int:
+    """Nearest integer, ties away from zero (C's ``round``)."""
+    return int(math.floor(abs(x) + 0.5)) * (1 if x >= 0 else -1)
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """(multiplier, shift) with real = multiplier * 2^(shift - 31), multiplier in [2^30, 2^31) or 0.
+
+    A multiplier that rounds up to 2^31 is halved; one below 2^-31 becomes (0, 0).
+    """
+    if real == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    multiplier = round_half_away(fraction * (1 << 31))
+    if abs(multiplier) == 1 << 31:
+        multiplier //= 2
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    if shift > 30:
+        return INT32_MAX, 30
+    return multiplier, shift
+
+
+def quantize_multipliers(real: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """``quantize_multiplier`` of each element of a vector: (int32, int8)."""
+    pairs = [quantize_multiplier(float(value)) for value in np.atleast_1d(real)]
+    return np.array([m for m, _ in pairs], np.int32), np.array([s for _, s in pairs], np.int8)
+
+
+def srdhm(a: torch.Tensor, b: Ints) -> torch.Tensor:
+    """Saturating rounding doubling high multiply: round_half_up(a * b / 2^31).
+
+    The reference adds 2^30 or 1 - 2^30 by the sign of the product and truncates; both equal floor((p + 2^30) / 2^31).
+    Only a = b = -2^31 saturates.
+    """
+    product = a * b
+    return torch.clamp((product + (1 << 30)) >> 31, max=INT32_MAX)
+
+
+def rdbp(x: torch.Tensor, exponent: Ints) -> torch.Tensor:
+    """Rounding divide by 2^exponent, ties away from zero; exponent in 0..31."""
+    n = torch.as_tensor(exponent, dtype=torch.int64)
+    mask = (torch.ones_like(n) << n) - 1
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> n) + ((x & mask) > threshold)
+
+
+def requantize(x: torch.Tensor, multiplier: Ints, shift: Ints) -> torch.Tensor:
+    """x * multiplier * 2^(shift - 31) with two roundings (MultiplyByQuantizedMultiplier)."""
+    s = torch.as_tensor(shift, dtype=torch.int64)
+    left, right = s.clamp(min=0), (-s).clamp(min=0)
+    return rdbp(srdhm(x << left, multiplier), right)
+
+
+def saturating_shift_left(x: torch.Tensor, bits: int) -> torch.Tensor:
+    """x * 2^bits, saturated to int32."""
+    return torch.clamp(x << bits, INT32_MIN, INT32_MAX)

@@ -1,0 +1,188 @@
+"""What an operator is: attributes as dataclass fields, its facts as methods, all in one file an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Array, Graph, Node, TensorType
+from octavo.num.qparams import QParams
+
+__all__ = [
+    "Constraint",
+    "Example",
+    "Fixed",
+    "Free",
+    "IntegerOp",
+    "Lowered",
+    "Op",
+    "Share",
+    "Site",
+]
+
+
+@dataclass(frozen=True)
+class Free:
+    """The output has an encoding of its own."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The output has the encoding of these inputs."""
+
+    inputs: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The output's encoding is given by the operator."""
+
+    scale: float
+    zero_point: int
+
+
+Constraint = Free | Share | Fixed
+
+
+@dataclass(frozen=True)
+class Example:
+    """Arguments with which the standing tests try an operator: types of the inputs, and which of them are constants.
+
+    ``consts`` gives the constant inputs by index; the other inputs are activations.
+    """
+
+    op: Any
+    inputs: tuple[TensorType, ...]
+    consts: Mapping[int, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The integer form of a node.
+
+    ``values`` are its inputs: the node's own by index, constants by name; constants not named there follow in order.
+    """
+
+    op: IntegerOp
+    values: tuple[int | str, ...]
+    consts: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[int | str, ...]:
+        """All inputs in order."""
+        return (*self.values, *(name for name in self.consts if name not in self.values))
+
+
+@dataclass(frozen=True)
+class Site:
+    """A node with what lowering needs of its surroundings."""
+
+    node: Node
+    graph: Graph
+    encodings: Mapping[str, QParams]
+
+    def type(self, index: int) -> TensorType:
+        """Type of input ``index``."""
+        return self.graph.types[self.node.inputs[index]]
+
+    def out_type(self, index: int = 0) -> TensorType:
+        """Type of output ``index``."""
+        return self.graph.types[self.node.outputs[index]]
+
+    def x(self, index: int = 0) -> QParams:
+        """Encoding of input ``index``."""
+        return self.encodings[self.node.inputs[index]]
+
+    def y(self, index: int = 0) -> QParams:
+        """Encoding of output ``index``."""
+        return self.encodings[self.node.outputs[index]]
+
+    def const(self, index: int) -> Array:
+        """Float values of the constant input ``index``."""
+        name = self.node.inputs[index]
+        if name not in self.graph.consts:
+            raise OctavoError(
+                self.node.source or self.node.name,
+                f"input {index} of {self.node.kind} must be a constant",
+                "Make it a constant of the model before export.",
+            )
+        return self.graph.consts[name]
+
+    def integers(self, index: int) -> Array:
+        """The quantized values of the constant input ``index``."""
+        return self.x(index).quantize(self.const(index))
+
+
+class Op:
+    """A float operator on channels-last tensors. Subclasses are frozen dataclasses.
+
+    ``weight`` and ``bias`` are the input indices of quantized parameters (None where there are none);
+    ``channel_axis`` is the weight's output-channel axis.
+    """
+
+    weight: ClassVar[int | None] = None
+    bias: ClassVar[int | None] = None
+    channel_axis: ClassVar[int] = 0
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Types of the outputs; raises ValueError when the inputs are not legal."""
+        raise NotImplementedError(type(self).__name__)
+
+    def eval_float(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The operator on float tensors whose axis 0 is a batch of any size. Differentiable."""
+        raise NotImplementedError(type(self).__name__)
+
+    def constraint(self) -> Constraint:
+        """What the operator demands of its output's encoding."""
+        return Free()
+
+    def lower(self, site: Site) -> Lowered:
+        """The integer operator with all its parameters."""
+        raise NotImplementedError(type(self).__name__)
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulates of one sample."""
+        return 0
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """Small cases for the standing tests."""
+        return []
+
+
+class IntegerOp:
+    """An operator on integers, exact in Python and in C. Subclasses are frozen dataclasses.
+
+    The fields are ints or tuples of ints and equal, in name and order, the fields of the C struct
+    ``octavo_<kernel>_params``; the C function ``octavo_<kernel>(params, inputs..., outputs...)`` takes the node's
+    inputs in order. ``in_place`` lists the inputs whose memory the output may take over element by element.
+    ``alias`` operators copy nothing: the output is the input's memory. ``variadic`` operators take their
+    activations as an array of pointers.
+    """
+
+    kernel: ClassVar[str]
+    in_place: ClassVar[tuple[int, ...]] = ()
+    alias: ClassVar[bool] = False
+    variadic: ClassVar[bool] = False
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Types of the outputs; raises ValueError when the inputs are not legal."""
+        raise NotImplementedError(type(self).__name__)
+
+    def eval_int(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The exact integers; activations have a batch of any size on axis 0."""
+        raise NotImplementedError(type(self).__name__)
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulates of one sample."""
+        return 0
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """Random legal cases for the standing tests."""
+        return []

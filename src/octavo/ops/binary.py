@@ -1,0 +1,188 @@
+"""Elementwise operators of two tensors, with numpy broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Array, TensorType
+from octavo.num.tables import activation_limits
+from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
+from octavo.ops.integer import (
+    QAdd,
+    QMaximum,
+    QMinimum,
+    QMul,
+    QSub,
+    add_parameters,
+    mul_parameters,
+    sub_parameters,
+)
+from octavo.ops.unary import NONE, Clip
+
+__all__ = ["Add", "Div", "Maximum", "Minimum", "Mul", "Sub", "five", "strides"]
+
+
+def five(shape: Sequence[int]) -> tuple[int, int, int, int, int]:
+    """The shape with ones in front, to rank 5."""
+    if len(shape) > 5:
+        raise ValueError(f"rank {len(shape)} is above 5")
+    a, b, c, d, e = (1,) * (5 - len(shape)) + tuple(shape)
+    return a, b, c, d, e
+
+
+def strides(shape: Sequence[int], out: Sequence[int]) -> tuple[int, int, int, int, int]:
+    """Element strides with which a tensor of ``shape`` is read over ``out``: 0 where it is broadcast."""
+    steps, step = [], 1
+    for size, wanted in zip(reversed(five(shape)), reversed(five(out)), strict=True):
+        steps.append(0 if size == 1 and wanted != 1 else step)
+        step *= size
+    a, b, c, d, e = reversed(steps)
+    return a, b, c, d, e
+
+
+class _Binary(Op):
+    """Two inputs of one rank; a constant input is a tensor with an encoding of its own."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The broadcast shape."""
+        a, b = inputs
+        if len(a.shape) != len(b.shape) or a.dtype != b.dtype or len(a.shape) > 5:
+            raise ValueError(f"{a} and {b} differ in rank or dtype, or have a rank above 5")
+        return (TensorType(tuple(int(d) for d in np.broadcast_shapes(a.shape, b.shape)), a.dtype),)
+
+    def _geometry(self, site: Site) -> dict[str, tuple[int, int, int, int, int]]:
+        out = site.out_type().shape
+        return {
+            "shape": five(out),
+            "stride1": strides(site.type(0).shape, out),
+            "stride2": strides(site.type(1).shape, out),
+        }
+
+    def _lowered(self, site: Site, op: QAdd | QSub | QMul | QMaximum | QMinimum) -> Lowered:
+        """Constant operands become integer constants, in their place."""
+        consts: dict[str, Array] = {
+            f"operand{index}": site.integers(index) for index in (0, 1) if site.graph.is_const(site.node.inputs[index])
+        }
+        return Lowered(op, tuple(f"operand{i}" if f"operand{i}" in consts else i for i in (0, 1)), consts)
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """Same shapes, broadcasts, a constant."""
+        rng = np.random.default_rng(0)
+        const = np.abs(rng.normal(size=(1, 1, 1, 3))).astype(np.float32) + 0.1
+        image = TensorType((1, 4, 5, 3))
+        return [
+            Example(cls(), (image, image)),
+            Example(cls(), (image, TensorType((1, 1, 1, 3)))),
+            Example(cls(), (image, TensorType(const.shape)), {1: const}),
+        ]
+
+
+def _limits(activation: Clip, site: Site) -> dict[str, int]:
+    y = site.y()
+    low, high = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]))
+    return {"act_min": low, "act_max": high}
+
+
+@dataclass(frozen=True)
+class Add(_Binary):
+    """a + b."""
+
+    activation: Clip = NONE
+
+    def eval_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Sum, then the activation."""
+        return self.activation.eval_float(a + b)
+
+    def lower(self, site: Site) -> Lowered:
+        """A QAdd."""
+        fields = add_parameters(site.x(0), site.x(1), site.y())
+        return self._lowered(site, QAdd(**self._geometry(site), **fields, **_limits(self.activation, site)))
+
+
+@dataclass(frozen=True)
+class Sub(_Binary):
+    """a - b."""
+
+    activation: Clip = NONE
+
+    def eval_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Difference, then the activation."""
+        return self.activation.eval_float(a - b)
+
+    def lower(self, site: Site) -> Lowered:
+        """A QSub."""
+        fields = sub_parameters(site.x(0), site.x(1), site.y())
+        return self._lowered(site, QSub(**self._geometry(site), **fields, **_limits(self.activation, site)))
+
+
+@dataclass(frozen=True)
+class Mul(_Binary):
+    """a * b."""
+
+    activation: Clip = NONE
+
+    def eval_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Product, then the activation."""
+        return self.activation.eval_float(a * b)
+
+    def lower(self, site: Site) -> Lowered:
+        """A QMul."""
+        fields = mul_parameters(site.x(0), site.x(1), site.y())
+        return self._lowered(site, QMul(**self._geometry(site), **fields, **_limits(self.activation, site)))
+
+
+@dataclass(frozen=True)
+class Div(_Binary):
+    """a / b; a constant divisor becomes a product on import, any other has no integer form."""
+
+    def eval_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Quotient."""
+        return a / b
+
+    def lower(self, site: Site) -> Lowered:
+        """Refused."""
+        raise OctavoError(
+            site.node.source or site.node.name,
+            "a division of two computed tensors has no integer form",
+            "Divide by a constant, or leave this step to the host.",
+        )
+
+
+@dataclass(frozen=True)
+class Maximum(_Binary):
+    """max(a, b)."""
+
+    def eval_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's maximum."""
+        return torch.maximum(a, b)
+
+    def constraint(self) -> Constraint:
+        """Both inputs and the output share one encoding."""
+        return Share((0, 1))
+
+    def lower(self, site: Site) -> Lowered:
+        """A QMaximum."""
+        return self._lowered(site, QMaximum(**self._geometry(site)))
+
+
+@dataclass(frozen=True)
+class Minimum(_Binary):
+    """min(a, b)."""
+
+    def eval_float(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's minimum."""
+        return torch.minimum(a, b)
+
+    def constraint(self) -> Constraint:
+        """Both inputs and the output share one encoding."""
+        return Share((0, 1))
+
+    def lower(self, site: Site) -> Lowered:
+        """A QMinimum."""
+        return self._lowered(site, QMinimum(**self._geometry(site)))

@@ -1,0 +1,104 @@
+"""Two-dimensional convolution, grouped or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.integer import QConv2D
+from octavo.ops.linear import requantized_parameters
+from octavo.ops.unary import NONE, Clip
+from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
+
+__all__ = ["Conv2D"]
+
+
+@dataclass(frozen=True)
+class Conv2D(Op):
+    """x [N, H, W, C], weights [O, KH, KW, C / groups], bias [O] -> [N, H', W', O].
+
+    ``padding`` is (top, bottom, left, right) zeros. A 1-D convolution has H = KH = 1.
+    """
+
+    stride: Pair = (1, 1)
+    padding: Quad = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    activation: Clip = NONE
+
+    weight: ClassVar[int | None] = 1
+    bias: ClassVar[int | None] = 2
+    channel_axis: ClassVar[int] = 0
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """[N, H', W', O]."""
+        x, w, b = inputs
+        if len(x.shape) != 4 or len(w.shape) != 4:
+            raise ValueError(f"input {x} and weights {w} must have rank 4")
+        if self.groups < 1 or w.shape[3] * self.groups != x.shape[3] or w.shape[0] % self.groups:
+            raise ValueError(f"weights {w} do not match input {x} in {self.groups} groups")
+        if b.shape != (w.shape[0],):
+            raise ValueError(f"bias {b} does not match weights {w}")
+        size = window_size(x.shape[1:3], w.shape[1:3], self.stride, self.padding, self.dilation)
+        return (TensorType((x.shape[0], *size, w.shape[0]), x.dtype),)
+
+    def eval_float(self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's conv2d."""
+        image = pad_image(nchw(x), self.padding)
+        y = F.conv2d(image, nchw(w), b, self.stride, 0, self.dilation, self.groups)
+        return self.activation.eval_float(nhwc(y))
+
+    def lower(self, site: Site) -> Lowered:
+        """A QConv2D."""
+        (_, in_h, in_w, in_c), (_, out_h, out_w, out_c) = site.type(0).shape, site.out_type().shape
+        kernel_h, kernel_w = site.type(1).shape[1:3]
+        fields, consts = requantized_parameters(site, self.activation)
+        op = QConv2D(
+            in_h=in_h,
+            in_w=in_w,
+            in_c=in_c,
+            out_h=out_h,
+            out_w=out_w,
+            out_c=out_c,
+            kernel_h=kernel_h,
+            kernel_w=kernel_w,
+            stride_h=self.stride[0],
+            stride_w=self.stride[1],
+            dilation_h=self.dilation[0],
+            dilation_w=self.dilation[1],
+            pad_top=self.padding[0],
+            pad_left=self.padding[2],
+            groups=self.groups,
+            **fields,
+        )
+        return Lowered(op, (0,), consts)
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Output elements times the window."""
+        return outputs[0].size * int(np.prod(inputs[1].shape[1:]))
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """Odd shapes, strides, dilation, groups, one-sided padding."""
+        rng = np.random.default_rng(0)
+        cases = [
+            (cls(padding=(1, 1, 1, 1)), (7, 6, 3), (5, 3, 3, 3)),
+            (cls(stride=(2, 2), padding=(0, 1, 0, 1), activation=Clip(0.0, 6.0)), (8, 9, 4), (8, 3, 3, 4)),
+            (cls(dilation=(2, 1), groups=2), (9, 7, 4), (6, 3, 2, 2)),
+            (cls(), (1, 1, 9), (11, 1, 1, 9)),
+        ]
+        return [_example(op, image, weight, rng) for op, image, weight in cases]
+
+
+def _example(op: Conv2D, image: tuple[int, ...], weight: tuple[int, ...], rng: np.random.Generator) -> Example:
+    w = rng.normal(size=weight).astype(np.float32)
+    b = rng.normal(size=weight[0]).astype(np.float32)
+    types = (TensorType((1, *image)), TensorType(weight), TensorType(b.shape))
+    return Example(op, types, {1: w, 2: b})

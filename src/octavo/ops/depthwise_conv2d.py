@@ -1,0 +1,98 @@
+"""Depthwise convolution: each input channel has its own filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.integer import QDepthwiseConv2D
+from octavo.ops.linear import requantized_parameters
+from octavo.ops.unary import NONE, Clip
+from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
+
+__all__ = ["DepthwiseConv2D"]
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2D(Op):
+    """x [N, H, W, C], weights [1, KH, KW, O], bias [O] -> [N, H', W', O]; O = C * multiplier.
+
+    Output channel o reads input channel o // multiplier.
+    """
+
+    stride: Pair = (1, 1)
+    padding: Quad = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    activation: Clip = NONE
+
+    weight: ClassVar[int | None] = 1
+    bias: ClassVar[int | None] = 2
+    channel_axis: ClassVar[int] = 3
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """[N, H', W', O]."""
+        x, w, b = inputs
+        if len(x.shape) != 4 or len(w.shape) != 4 or w.shape[0] != 1:
+            raise ValueError(f"input {x} and weights {w} must have rank 4, the weights 1 on axis 0")
+        if w.shape[3] % x.shape[3] or b.shape != (w.shape[3],):
+            raise ValueError(f"weights {w} and bias {b} do not match input {x}")
+        size = window_size(x.shape[1:3], w.shape[1:3], self.stride, self.padding, self.dilation)
+        return (TensorType((x.shape[0], *size, w.shape[3]), x.dtype),)
+
+    def eval_float(self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's conv2d with as many groups as channels."""
+        image = pad_image(nchw(x), self.padding)
+        y = F.conv2d(image, w.permute(3, 0, 1, 2), b, self.stride, 0, self.dilation, x.shape[3])
+        return self.activation.eval_float(nhwc(y))
+
+    def lower(self, site: Site) -> Lowered:
+        """A QDepthwiseConv2D."""
+        (_, in_h, in_w, in_c), (_, out_h, out_w, out_c) = site.type(0).shape, site.out_type().shape
+        kernel_h, kernel_w = site.type(1).shape[1:3]
+        fields, consts = requantized_parameters(site, self.activation)
+        op = QDepthwiseConv2D(
+            in_h=in_h,
+            in_w=in_w,
+            in_c=in_c,
+            out_h=out_h,
+            out_w=out_w,
+            out_c=out_c,
+            kernel_h=kernel_h,
+            kernel_w=kernel_w,
+            stride_h=self.stride[0],
+            stride_w=self.stride[1],
+            dilation_h=self.dilation[0],
+            dilation_w=self.dilation[1],
+            pad_top=self.padding[0],
+            pad_left=self.padding[2],
+            depth_multiplier=out_c // in_c,
+            **fields,
+        )
+        return Lowered(op, (0,), consts)
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Output elements times the window."""
+        return outputs[0].size * inputs[1].shape[1] * inputs[1].shape[2]
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """Odd shapes, stride, multiplier."""
+        rng = np.random.default_rng(0)
+        cases = [
+            (cls(padding=(1, 1, 1, 1)), (7, 6, 3), (1, 3, 3, 3)),
+            (cls(stride=(2, 2), padding=(0, 1, 0, 1), activation=Clip(0.0, 6.0)), (8, 9, 4), (1, 3, 3, 8)),
+            (cls(dilation=(2, 1)), (9, 7, 4), (1, 3, 2, 4)),
+        ]
+        made = []
+        for op, image, weight in cases:
+            w = rng.normal(size=weight).astype(np.float32)
+            b = rng.normal(size=weight[3]).astype(np.float32)
+            made.append(Example(op, (TensorType((1, *image)), TensorType(weight), TensorType(b.shape)), {1: w, 2: b}))
+        return made

@@ -1,0 +1,68 @@
+"""Integer fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+
+__all__ = ["QFullyConnected"]
+
+
+@dataclass(frozen=True)
+class QFullyConnected(IntegerOp):
+    """x [N, ..., I], weights int8 [O, I], bias int32 [O], multiplier int32, shift int8; ``rows`` vectors a sample."""
+
+    rows: int
+    in_features: int
+    out_features: int
+    per_channel: int
+    input_zero_point: int
+    output_zero_point: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "fully_connected_s8"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """int8 [N, ..., O]."""
+        x, w = inputs[0], inputs[1]
+        if x.shape[-1] != self.in_features or x.size // x.shape[0] != self.rows * self.in_features:
+            raise ValueError(f"input {x} is not {self.rows} vectors of {self.in_features}")
+        if w.shape != (self.out_features, self.in_features):
+            raise ValueError(f"weights {w} do not match")
+        parameter_types(inputs, self.out_features, self.per_channel)
+        return (TensorType((*x.shape[:-1], self.out_features), "int8"),)
+
+    def eval_int(  # type: ignore[override]
+        self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
+    ) -> torch.Tensor:
+        """Exact, as in QConv2D."""
+        dtype = accumulate_dtype(w, 0)
+        y = (x.to(dtype) - self.input_zero_point) @ w.to(dtype).T
+        return finish(y, b, multiplier, shift, self.output_zero_point, (self.act_min, self.act_max))
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Every weight once a row."""
+        return self.rows * inputs[1].size
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """One vector and several."""
+        made = []
+        for rows in (1, 3):
+            for per_channel in (0, 1):
+                size_in, size_out = int(rng.integers(1, 70)), int(rng.integers(1, 20))
+                types, consts = random_parameters(rng, (size_out, size_in), size_out, per_channel)
+                zero_points = (int(v) for v in rng.integers(-128, 128, 2))
+                op = cls(rows, size_in, size_out, per_channel, *zero_points, -120, 110)
+                shape = (1, size_in) if rows == 1 else (1, rows, size_in)
+                made.append(Example(op, (TensorType(shape, "int8"), *types), consts))
+        return made

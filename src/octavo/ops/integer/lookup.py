@@ -1,0 +1,43 @@
+"""A function of one int8 by table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, IntegerOp
+
+__all__ = ["QLookup"]
+
+
+@dataclass(frozen=True)
+class QLookup(IntegerOp):
+    """out = table[x + 128]; table int8 [256]."""
+
+    size: int
+
+    kernel: ClassVar[str] = "lookup_s8"
+    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same type as x."""
+        x, table = inputs
+        if x.dtype != "int8" or x.size != self.size or table != TensorType((256,), "int8"):
+            raise ValueError(f"input {x} or table {table} does not match size {self.size}")
+        return (x,)
+
+    def eval_int(self, x: torch.Tensor, table: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Exact."""
+        return table[x.long() + 128]
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """A random table."""
+        table = rng.integers(-128, 128, 256).astype(np.int8)
+        types = TensorType((1, 5, 6, 7), "int8"), TensorType((256,), "int8")
+        return [Example(cls(size=210), types, {1: table})]

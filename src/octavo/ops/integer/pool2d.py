@@ -1,0 +1,119 @@
+"""Integer pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, IntegerOp
+
+__all__ = ["QAveragePool2D", "QMaxPool2D"]
+
+
+@dataclass(frozen=True)
+class _Pool(IntegerOp):
+    in_h: int
+    in_w: int
+    channels: int
+    out_h: int
+    out_w: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    act_min: int
+    act_max: int
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """int8 [N, out_h, out_w, channels]."""
+        (x,) = inputs
+        if x.shape[1:] != (self.in_h, self.in_w, self.channels) or x.dtype != "int8":
+            raise ValueError(f"input {x} is not int8 [{self.in_h}, {self.in_w}, {self.channels}]")
+        return (TensorType((x.shape[0], self.out_h, self.out_w, self.channels), "int8"),)
+
+    def _padded(self, x: torch.Tensor, value: float) -> torch.Tensor:
+        """Channels first, float64, with the border that the windows reach."""
+        bottom = (self.out_h - 1) * self.stride_h + self.kernel_h - self.in_h - self.pad_top
+        right = (self.out_w - 1) * self.stride_w + self.kernel_w - self.in_w - self.pad_left
+        return F.pad(x.double().permute(0, 3, 1, 2), (self.pad_left, right, self.pad_top, bottom), value=value)
+
+    @property
+    def _window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return (self.kernel_h, self.kernel_w), (self.stride_h, self.stride_w)
+
+
+@dataclass(frozen=True)
+class QMaxPool2D(_Pool):
+    """Maximum over the valid elements of each window."""
+
+    kernel: ClassVar[str] = "max_pool2d_s8"
+
+    def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Exact."""
+        y = F.max_pool2d(self._padded(x, -1000.0), *self._window)
+        return y.permute(0, 2, 3, 1).clamp(self.act_min, self.act_max).to(torch.int8)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """Windows of several sizes, one-sided padding."""
+        return [Example(cls(**fields), types) for fields, types in _random(rng)]
+
+
+@dataclass(frozen=True)
+class QAveragePool2D(_Pool):
+    """Mean over each window, half away from zero; padding counts only with ``count_include_pad``."""
+
+    count_include_pad: int
+    input_zero_point: int
+
+    kernel: ClassVar[str] = "average_pool2d_s8"
+
+    def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Exact: sums of at most 2^44 elements are exact in float64."""
+        size = self.kernel_h * self.kernel_w
+        padding = float(self.input_zero_point) if self.count_include_pad else 0.0
+        total = (F.avg_pool2d(self._padded(x, padding), *self._window, divisor_override=1)).round().long()
+        if self.count_include_pad:
+            count = torch.full_like(total, size)
+        else:
+            ones = torch.ones_like(x[:1, :, :, :1])
+            count = F.avg_pool2d(self._padded(ones, 0.0), *self._window, divisor_override=1).round().long()
+        half = torch.where(total > 0, count // 2, -(count // 2))
+        y = torch.div(total + half, count, rounding_mode="trunc")
+        return y.permute(0, 2, 3, 1).clamp(self.act_min, self.act_max).to(torch.int8)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """Windows of several sizes, one-sided padding, counted or not."""
+        made = []
+        for index, (fields, types) in enumerate(_random(rng)):
+            zero_point = int(rng.integers(-128, 128))
+            op = cls(**fields, count_include_pad=index % 2, input_zero_point=zero_point)
+            made.append(Example(op, types))
+        return made
+
+
+def _random(rng: np.random.Generator) -> list[tuple[dict[str, int], tuple[TensorType, ...]]]:
+    made = []
+    for kernel in ((2, 2), (3, 3), (1, 4), (5, 2)):
+        stride = [int(v) for v in rng.integers(1, 4, 2)]
+        size = [int(v) for v in rng.integers(5, 10, 2)]
+        before = [int(rng.integers(0, k)) for k in kernel]
+        after = [int(rng.integers(0, k)) for k in kernel]
+        out = [(size[i] + before[i] + after[i] - kernel[i]) // stride[i] + 1 for i in (0, 1)]
+        channels = int(rng.integers(1, 20))
+        fields = {
+            "in_h": size[0], "in_w": size[1], "channels": channels, "out_h": out[0], "out_w": out[1],
+            "kernel_h": kernel[0], "kernel_w": kernel[1], "stride_h": stride[0], "stride_w": stride[1],
+            "pad_top": before[0], "pad_left": before[1], "act_min": -128, "act_max": 127,
+        }  # fmt: skip
+        made.append((fields, (TensorType((1, *size, channels), "int8"),)))
+    return made

@@ -1,0 +1,90 @@
+"""Integer transposed convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+
+__all__ = ["QTransposeConv2D"]
+
+
+@dataclass(frozen=True)
+class QTransposeConv2D(IntegerOp):
+    """x [N, H, W, I], weights int8 [O, KH, KW, I], bias int32 [O], multiplier int32, shift int8."""
+
+    in_h: int
+    in_w: int
+    in_c: int
+    out_h: int
+    out_w: int
+    out_c: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    per_channel: int
+    input_zero_point: int
+    output_zero_point: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "transpose_conv2d_s8"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """int8 [N, out_h, out_w, out_c]."""
+        x, w = inputs[0], inputs[1]
+        if x.shape[1:] != (self.in_h, self.in_w, self.in_c) or x.dtype != "int8":
+            raise ValueError(f"input {x} is not int8 [{self.in_h}, {self.in_w}, {self.in_c}]")
+        if w.shape != (self.out_c, self.kernel_h, self.kernel_w, self.in_c):
+            raise ValueError(f"weights {w} do not match")
+        parameter_types(inputs, self.out_c, self.per_channel)
+        return (TensorType((x.shape[0], self.out_h, self.out_w, self.out_c), "int8"),)
+
+    def eval_int(  # type: ignore[override]
+        self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
+    ) -> torch.Tensor:
+        """Exact: float64 holds every partial sum."""
+        image = (x.double() - self.input_zero_point).permute(0, 3, 1, 2)
+        full = F.conv_transpose2d(image, w.double().permute(3, 0, 1, 2), None, (self.stride_h, self.stride_w))
+        bottom = self.pad_top + self.out_h - full.shape[2]
+        right = self.pad_left + self.out_w - full.shape[3]
+        y = F.pad(full, (-self.pad_left, right, -self.pad_top, bottom))
+        limits = self.act_min, self.act_max
+        return finish(y.permute(0, 2, 3, 1), b, multiplier, shift, self.output_zero_point, limits)
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Input pixels times all weights (borders that fall outside count, too)."""
+        return self.in_h * self.in_w * inputs[1].size
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """Strides above and below the kernel, cropped and extended."""
+        cases = [(1, 1), (2, 2), (3, 3), (3, 4)]
+        return [_example(rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
+
+
+def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int) -> Example:
+    def draw(low: int, high: int) -> int:
+        return int(rng.integers(low, high + 1))
+
+    in_c, out_c, size, stride = draw(1, 9), draw(1, 9), (draw(1, 6), draw(1, 6)), (draw(1, 3), draw(1, 3))
+    top, left = draw(0, kernel[0] - 1), draw(0, kernel[1] - 1)
+    full = [(size[i] - 1) * stride[i] + kernel[i] for i in (0, 1)]
+    out = [max(full[0] - top - draw(-1, kernel[0] - 1), 1), max(full[1] - left - draw(-1, kernel[1] - 1), 1)]
+    types, consts = random_parameters(rng, (out_c, *kernel, in_c), out_c, per_channel)
+    op = QTransposeConv2D(
+        *size, in_c, *out, out_c, *kernel, *stride, top, left, per_channel,
+        draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
+    )  # fmt: skip
+    return Example(op, (TensorType((1, *size, in_c), "int8"), *types), consts)

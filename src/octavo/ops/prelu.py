@@ -1,0 +1,47 @@
+"""Leaky ReLU with a learned slope per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from octavo.ir.graph import TensorType
+from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.integer import QPrelu, prelu_parameters
+
+__all__ = ["Prelu"]
+
+
+@dataclass(frozen=True)
+class Prelu(Op):
+    """x if x > 0 else alpha * x; alpha is a constant of shape [C] (last axis) or [1]."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same type as x."""
+        x, alpha = inputs
+        if alpha.shape not in ((1,), x.shape[-1:]):
+            raise ValueError(f"alpha {alpha} must have the {x.shape[-1]} channels of {x}, or be one number")
+        return (x,)
+
+    def eval_float(self, x: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """By its definition."""
+        return torch.where(x > 0, x, alpha * x)
+
+    def lower(self, site: Site) -> Lowered:
+        """A QPrelu; alpha is an int8 constant with an encoding of its own."""
+        alpha = site.integers(1)
+        fields = prelu_parameters(site.x(0), site.x(1), site.y())
+        return Lowered(QPrelu(size=site.out_type().size, channels=alpha.size, **fields), (0,), {"alpha": alpha})
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """One slope a channel, one for all."""
+        alpha = np.array([0.1, 0.25, -0.3], dtype=np.float32)
+        image = TensorType((1, 4, 5, 3))
+        return [
+            Example(cls(), (image, TensorType((3,))), {1: alpha}),
+            Example(cls(), (image, TensorType((1,))), {1: alpha[:1]}),
+        ]

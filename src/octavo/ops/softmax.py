@@ -1,0 +1,61 @@
+"""Softmax over the last axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from octavo.ir.graph import TensorType
+from octavo.num.tables import softmax_parameters, softmax_table
+from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Site
+from octavo.ops.integer import QSoftmax
+
+__all__ = ["LogSoftmax", "Softmax"]
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """exp(x) / sum exp(x) over the last axis."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same type as the input."""
+        (x,) = inputs
+        if len(x.shape) < 2:
+            raise ValueError(f"input {x} has no axis beside the batch")
+        return (x,)
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's softmax."""
+        return torch.softmax(x, dim=-1)
+
+    def constraint(self) -> Constraint:
+        """TFLite's fixed output encoding."""
+        return Fixed(1 / 256, -128)
+
+    def lower(self, site: Site) -> Lowered:
+        """A QSoftmax with its table of exponentials."""
+        depth = site.type(0).shape[-1]
+        scale = site.x().scale[0]
+        op = QSoftmax(outer=site.type(0).size // depth, depth=depth, **softmax_parameters(scale))
+        return Lowered(op, (0,), {"table": softmax_table(scale)})
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """A vector and an image."""
+        return [Example(cls(), (TensorType((1, 10)),)), Example(cls(), (TensorType((1, 3, 2, 5)),))]
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Op):
+    """Logarithm of the softmax over the last axis; at the end of a network the passes drop it for the logits."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same type as the input."""
+        (x,) = inputs
+        return (x,)
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's log_softmax."""
+        return torch.log_softmax(x, dim=-1)

@@ -1,0 +1,341 @@
+"""Elementwise functions of one tensor. On the device each is a 256-entry table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from octavo.ir.graph import Array, TensorType
+from octavo.num import tables
+from octavo.num.qparams import QParams
+from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Share, Site
+from octavo.ops.integer import QLookup
+
+__all__ = [
+    "NONE",
+    "Abs",
+    "Clip",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "LeakyRelu",
+    "Log",
+    "Mish",
+    "Neg",
+    "Requantize",
+    "Rsqrt",
+    "Sigmoid",
+    "Silu",
+    "Softplus",
+    "Sqrt",
+    "Square",
+    "Tanh",
+    "Unary",
+]
+
+
+class Unary(Op):
+    """A function of one element: shapes pass through, the integer form is a lookup table."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same type as the input."""
+        if len(inputs) != 1:
+            raise ValueError(f"takes one input, got {len(inputs)}")
+        return (inputs[0],)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """int8 [256]: the output for each input q, at index q + 128."""
+
+        def function(values: Array) -> Array:
+            return np.asarray(self.eval_float(torch.from_numpy(np.asarray(values, dtype=np.float64))).numpy())
+
+        return tables.table_from_function(function, x, y)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup with the function's table."""
+        return Lowered(QLookup(size=site.out_type().size), (0,), {"table": self.table(site.x(), site.y())})
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        """Two shapes."""
+        return [Example(cls(), (TensorType((1, 5, 4, 3)),)), Example(cls(), (TensorType((1, 7)),))]
+
+
+@dataclass(frozen=True)
+class Identity(Unary):
+    """The input (dropout at inference, too)."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """The input itself."""
+        return x
+
+    def constraint(self) -> Constraint:
+        """The input's encoding."""
+        return Share()
+
+
+@dataclass(frozen=True)
+class Requantize(Unary):
+    """The same real values in another encoding."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """The input itself."""
+        return x
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """TFLM's QUANTIZE from int8 to int8."""
+        return tables.requantize_table(x, y)
+
+
+@dataclass(frozen=True)
+class Clip(Unary):
+    """clamp(x, minimum, maximum): ReLU is Clip(0, inf), ReLU6 is Clip(0, 6)."""
+
+    minimum: float = -math.inf
+    maximum: float = math.inf
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.minimum) or math.isnan(self.maximum) or self.minimum > self.maximum:
+            raise ValueError(f"clip range [{self.minimum}, {self.maximum}] is empty")
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing is clipped."""
+        return self.minimum == -math.inf and self.maximum == math.inf
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Clamp; the identity when nothing is clipped."""
+        return x if self.is_none else torch.clamp(x, self.minimum, self.maximum)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """Requantize, then clamp in the output's integers."""
+        return tables.clip_table(x, y, self.minimum, self.maximum)
+
+
+NONE = Clip()
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Unary):
+    """x if x > 0 else alpha * x."""
+
+    alpha: float = 0.01
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's leaky_relu."""
+        return F.leaky_relu(x, self.alpha)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """TFLM's LEAKY_RELU."""
+        return tables.leaky_relu_table(x, y, self.alpha)
+
+
+@dataclass(frozen=True)
+class Elu(Unary):
+    """x if x > 0 else alpha * (exp(x) - 1)."""
+
+    alpha: float = 1.0
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's elu."""
+        return F.elu(x, self.alpha)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """TFLM's ELU when alpha is 1, the float64 function otherwise."""
+        return tables.elu_table(x, y) if self.alpha == 1.0 else super().table(x, y)
+
+
+@dataclass(frozen=True)
+class Sigmoid(Unary):
+    """1 / (1 + exp(-x))."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's sigmoid."""
+        return torch.sigmoid(x)
+
+    def constraint(self) -> Constraint:
+        """TFLite's fixed output encoding."""
+        return Fixed(1 / 256, -128)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """TFLM's LOGISTIC."""
+        return tables.sigmoid_table(x, y)
+
+
+@dataclass(frozen=True)
+class Tanh(Unary):
+    """Hyperbolic tangent."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's tanh."""
+        return torch.tanh(x)
+
+    def constraint(self) -> Constraint:
+        """TFLite's fixed output encoding."""
+        return Fixed(1 / 128, 0)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """TFLM's TANH."""
+        return tables.tanh_table(x, y)
+
+
+@dataclass(frozen=True)
+class HardSwish(Unary):
+    """x * clamp(x + 3, 0, 6) / 6."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's hardswish."""
+        return F.hardswish(x)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """TFLM's HARD_SWISH."""
+        return tables.hard_swish_table(x, y)
+
+
+@dataclass(frozen=True)
+class HardSigmoid(Unary):
+    """clamp(alpha * x + beta, 0, 1)."""
+
+    alpha: float = 1 / 6
+    beta: float = 0.5
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """By its definition."""
+        return torch.clamp(self.alpha * x + self.beta, 0.0, 1.0)
+
+    def constraint(self) -> Constraint:
+        """The encoding of a sigmoid: the values are in [0, 1]."""
+        return Fixed(1 / 256, -128)
+
+
+@dataclass(frozen=True)
+class Silu(Unary):
+    """x * sigmoid(x)."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's silu."""
+        return F.silu(x)
+
+
+@dataclass(frozen=True)
+class Gelu(Unary):
+    """Gaussian error linear unit; ``approximate`` takes the tanh form."""
+
+    approximate: bool = False
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's gelu."""
+        return F.gelu(x, approximate="tanh" if self.approximate else "none")
+
+
+@dataclass(frozen=True)
+class Softplus(Unary):
+    """log(1 + exp(x))."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's softplus."""
+        return F.softplus(x)
+
+
+@dataclass(frozen=True)
+class Mish(Unary):
+    """x * tanh(softplus(x))."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's mish."""
+        return F.mish(x)
+
+
+@dataclass(frozen=True)
+class Exp(Unary):
+    """e to the x."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's exp."""
+        return torch.exp(x)
+
+
+@dataclass(frozen=True)
+class Log(Unary):
+    """Natural logarithm; the table takes the smallest positive input for inputs that are not positive."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's log."""
+        return torch.log(x)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """The float64 function, defined everywhere by clamping to half a step."""
+        return tables.table_from_function(lambda v: np.log(np.maximum(v, float(x.scale[0]) / 2)), x, y)
+
+
+@dataclass(frozen=True)
+class Abs(Unary):
+    """Absolute value."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's abs."""
+        return torch.abs(x)
+
+
+@dataclass(frozen=True)
+class Neg(Unary):
+    """-x."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Negation."""
+        return -x
+
+
+@dataclass(frozen=True)
+class Sqrt(Unary):
+    """Square root; negative inputs count as 0 in the table."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's sqrt."""
+        return torch.sqrt(x)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """The float64 function of max(x, 0)."""
+        return tables.table_from_function(lambda v: np.sqrt(np.maximum(v, 0.0)), x, y)
+
+
+@dataclass(frozen=True)
+class Rsqrt(Unary):
+    """1 / sqrt(x); the table takes half a step for inputs that are not positive."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's rsqrt."""
+        return torch.rsqrt(x)
+
+    def table(self, x: QParams, y: QParams) -> Array:
+        """The float64 function, defined everywhere by clamping to half a step."""
+        return tables.table_from_function(lambda v: 1 / np.sqrt(np.maximum(v, float(x.scale[0]) / 2)), x, y)
+
+
+@dataclass(frozen=True)
+class Square(Unary):
+    """x * x."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's square."""
+        return torch.square(x)
+
+
+@dataclass(frozen=True)
+class Erf(Unary):
+    """Gauss error function."""
+
+    def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """torch's erf."""
+        return torch.erf(x)
+
+
