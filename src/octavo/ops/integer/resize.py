@@ -89,7 +89,7 @@ class QResizeBilinear(_Resize):
         """(lower index, upper index, position with 10 fraction bits)."""
         steps = torch.arange(target, dtype=torch.int64)
         position = steps * scale + (scale // 2 - _ONE // 2 if self.half_pixel else 0)
-        low = torch.clamp(torch.div(position, _ONE, rounding_mode="trunc"), min=0)
+        low = torch.clamp(torch.div(position, _ONE, rounding_mode="trunc"), 0, source - 1)
         high = torch.clamp(torch.div(position + _ONE - 1, _ONE, rounding_mode="trunc"), max=source - 1)
         return low, high, position
 

@@ -1,0 +1,127 @@
+"""A target device, read from a TOML file and refused if anything in it is wrong."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from octavo.errors import OctavoError
+
+__all__ = ["Arithmetic", "Board", "Target", "available_targets", "load_target"]
+
+ROUNDINGS = ("tflm",)
+FORMATS = ("int8",)
+MAX_TOML_BYTES = 65536
+_FLAG = re.compile(r"-m[A-Za-z0-9.+=-]+")
+_MACHINE = re.compile(r"[a-z0-9-]+")
+
+
+def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{what} {value!r} is unknown, allowed: {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How the device rounds when it requantizes; ``tflm`` is the contract of docs/numerics.md."""
+
+    rounding: str = "tflm"
+
+    def __post_init__(self) -> None:
+        _one_of("rounding", self.rounding, ROUNDINGS)
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated board: QEMU machine, compiler flags, memory regions (origin, length), SysTick clock in Hz."""
+
+    machine: str
+    flags: tuple[str, ...]
+    flash: tuple[int, int]
+    ram: tuple[int, int]
+    systick_hz: int
+
+    def __post_init__(self) -> None:
+        if not _MACHINE.fullmatch(self.machine):
+            raise ValueError(f"machine {self.machine!r} is not a QEMU machine name")
+        if not self.flags or not all(_FLAG.fullmatch(flag) for flag in self.flags):
+            raise ValueError(f"flags {list(self.flags)} must be machine options of the compiler (-m...)")
+        for name, region in (("flash", self.flash), ("ram", self.ram)):
+            if len(region) != 2 or region[0] < 0 or region[1] <= 0 or sum(region) > 2**32:
+                raise ValueError(f"{name} {list(region)} is not [origin, length] in 32 bits")
+        if not 1_000 <= self.systick_hz <= 10**9:
+            raise ValueError(f"systick_hz {self.systick_hz} is out of range")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device. ``alignment`` is that of arena offsets in bytes; ``board`` is None where nothing is emulated."""
+
+    name: str
+    description: str
+    flash_bytes: int
+    ram_bytes: int
+    alignment: int = 4
+    formats: tuple[str, ...] = FORMATS
+    arithmetic: Arithmetic = Arithmetic()
+    board: Board | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", self.name):
+            raise ValueError(f"name {self.name!r} must be of lower-case letters, digits and hyphens")
+        if min(self.flash_bytes, self.ram_bytes) < 1:
+            raise ValueError("flash_bytes and ram_bytes must be positive")
+        if self.alignment not in (1, 2, 4, 8, 16, 32):
+            raise ValueError(f"alignment {self.alignment} must be a power of two up to 32")
+        for name in self.formats:
+            _one_of("formats", name, FORMATS)
+
+
+def available_targets() -> tuple[str, ...]:
+    """Names of the targets that Octavo brings along."""
+    names = (entry.name for entry in files("octavo.targets").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def load_target(name: str | Path) -> Target:
+    """A target by name, or from a TOML file of the user's. OctavoError lists what is allowed."""
+    text = str(name)
+    if text.endswith(".toml"):
+        path = Path(text)
+        if not path.is_file() or path.stat().st_size > MAX_TOML_BYTES:
+            raise OctavoError(f"target {text}", "is not a target file", "Give the path of a small TOML file.")
+        content = path.read_text(errors="replace")
+    elif text in available_targets():
+        content = files("octavo.targets").joinpath(f"{text}.toml").read_text()
+    else:
+        known = ", ".join(available_targets())
+        raise OctavoError(f"target {text}", "is unknown", f"Use one of {known}, or the path of a .toml file.")
+    try:
+        return _build(tomllib.loads(content))
+    except (ValueError, TypeError) as error:
+        raise OctavoError(f"target {text}", str(error), "Correct the file; docs/targets.md lists the keys.") from error
+
+
+def _build(document: Mapping[str, Any]) -> Target:
+    values = _checked("target", document, Target)
+    if "arithmetic" in values:
+        values["arithmetic"] = Arithmetic(**_checked("arithmetic", values["arithmetic"], Arithmetic))
+    if "board" in values:
+        values["board"] = Board(**_checked("board", values["board"], Board))
+    return Target(**values)
+
+
+def _checked(what: str, table: Any, kind: type) -> dict[str, Any]:
+    """The table's entries with lists as tuples; ValueError for keys that ``kind`` does not have."""
+    if not isinstance(table, Mapping):
+        raise ValueError(f"{what} must be a table")
+    allowed = [field.name for field in fields(kind)]
+    unknown = sorted(set(table) - set(allowed))
+    if unknown:
+        raise ValueError(f"{what} has the unknown keys {', '.join(unknown)}; allowed: {', '.join(allowed)}")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
