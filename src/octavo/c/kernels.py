@@ -1,0 +1,47 @@
+"""The table of C kernels: which header implements an integer operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Graph
+from octavo.ops.base import IntegerOp
+
+__all__ = ["KERNELS", "Kernel", "kernel_headers"]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A C function and the header, relative to csrc, that defines it."""
+
+    function: str
+    header: str
+    variant: str = "portable"
+
+
+_PORTABLE = (
+    "add_s8", "average_pool2d_s8", "concat_s8", "conv2d_s8", "depthwise_conv2d_s8", "fully_connected_s8", "lookup_s8",
+    "max_pool2d_s8", "maximum_s8", "mean_s8", "minimum_s8", "mul_s8", "pad_s8", "prelu_s8", "resize_bilinear_s8",
+    "resize_nearest_s8", "slice_s8", "softmax_s8", "sub_s8", "transpose_conv2d_s8", "transpose_s8",
+)  # fmt: skip
+
+KERNELS: dict[str, Kernel] = {name: Kernel(f"octavo_{name}", f"portable/{name}.h") for name in _PORTABLE}
+"""By ``IntegerOp.kernel``."""
+
+
+def kernel_headers(graph: Graph) -> list[str]:
+    """The headers, relative to csrc, that an integer graph needs: sorted, each once."""
+    headers = set()
+    for node in graph.nodes:
+        where = node.source or node.name
+        if not isinstance(node.op, IntegerOp):
+            raise OctavoError(where, f"{node.kind} is not an integer operator", "Lower the model first.")
+        if node.op.alias:
+            continue
+        if node.op.kernel not in KERNELS:
+            raise OctavoError(
+                where, f"there is no C kernel {node.op.kernel}", "Add it as docs/add_an_operator.md says."
+            )
+        headers.add(KERNELS[node.op.kernel].header)
+    return sorted(headers)

@@ -1,0 +1,64 @@
+"""C text: identifiers, literals, arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Array
+
+__all__ = ["array_literal", "check_prefix", "identifiers", "literal", "pointer_type"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
+_POINTERS = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+_RESERVED = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long main "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+    "octavo glue selftest".split()
+)
+
+
+def check_prefix(prefix: str) -> str:
+    """``prefix`` itself when it can name a C module; OctavoError otherwise."""
+    if not _IDENTIFIER.fullmatch(prefix) or prefix in _RESERVED:
+        raise OctavoError(f"name {prefix!r}", "is not a C identifier that can be used", "Give --name another word.")
+    return prefix
+
+
+def identifiers(names: Iterable[str], prefix: str) -> dict[str, str]:
+    """A distinct C identifier for each name."""
+    taken: set[str] = set()
+    result: dict[str, str] = {}
+    for name in names:
+        base = f"{prefix}_" + re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:48]
+        candidate, count = base, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{base}_{count}"
+        taken.add(candidate)
+        result[name] = candidate
+    return result
+
+
+def pointer_type(dtype: str) -> str:
+    """The C element type of a dtype."""
+    return _POINTERS[dtype]
+
+
+def literal(value: object) -> str:
+    """An int or a tuple of ints as a C initializer."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(literal(item) for item in value) + "}"
+    number = int(value)  # type: ignore[call-overload]
+    return "(-2147483647 - 1)" if number == -(2**31) else str(number)
+
+
+def array_literal(array: Array) -> str:
+    """All elements, sixteen a line."""
+    flat = np.ascontiguousarray(array).reshape(-1).tolist()
+    words = [literal(v) for v in flat] if array.dtype == np.int32 else list(map(str, flat))
+    rows = (", ".join(words[start : start + 16]) for start in range(0, len(words), 16))
+    return "{\n    " + ",\n    ".join(rows) + "\n}"
