@@ -1,0 +1,84 @@
+"""Runs a generated folder on an emulated board and counts instructions per layer."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.device.firmware import Firmware, build_firmware, require_board
+from octavo.device.toolchain import emulator, invoke
+from octavo.errors import OctavoError
+from octavo.targets import Target
+
+__all__ = ["DeviceRun", "run_on_board"]
+
+_HEADER = 7
+SECONDS = 1800.0
+
+
+@dataclass(frozen=True)
+class DeviceRun:
+    """Outputs int8 [N, bytes], and what one inference cost on average.
+
+    ``instructions_per_tick`` is measured on the board by loops of known length. Counts resolve one SysTick tick.
+    """
+
+    outputs: NDArray[np.int8]
+    layer_instructions: tuple[int, ...]
+    total_instructions: int
+    code_bytes: int
+    model_bytes: int
+    stack_bytes: int
+    instructions_per_tick: float
+
+
+def run_on_board(c_dir: Path, target: Target, inputs: NDArray[np.int8], seconds: float = SECONDS) -> DeviceRun:
+    """Run all samples int8 [N, input bytes] on the target's board under QEMU, one instruction a nanosecond.
+
+    Raises OctavoError when a tool is missing, the program does not fit the board, faults, or does not end in time.
+    """
+    board = require_board(target)
+    qemu = emulator()
+    with tempfile.TemporaryDirectory(prefix="octavo-device-") as name:
+        folder = Path(name)
+        firmware = build_firmware(c_dir, target, folder)
+        (folder / "inputs.bin").write_bytes(np.ascontiguousarray(inputs, np.int8).tobytes())
+        command = [
+            qemu, "-machine", board.machine, "-nographic", "-monitor", "none", "-serial", "none",
+            "-icount", "shift=0", "-semihosting-config", "enable=on,target=native", "-kernel", str(firmware.path),
+        ]  # fmt: skip
+        result = invoke(f"run on {target.name}", command, folder, seconds)
+        if result.returncode != 0:
+            said = (result.stdout + result.stderr).strip().splitlines()
+            raise OctavoError(
+                f"run on {target.name}",
+                f"the program ended with {result.returncode}: {said[-1] if said else 'no message'}",
+                "Report this with the model: generated code must never fault.",
+            )
+        outputs = np.fromfile(folder / "outputs.bin", np.int8).reshape(len(inputs), -1)
+        return _measured(outputs, np.fromfile(folder / "profile.bin", "<u8").astype(np.float64), firmware, len(inputs))
+
+
+def _measured(
+    outputs: NDArray[np.int8], profile: NDArray[np.float64], firmware: Firmware, samples: int
+) -> DeviceRun:
+    loop_instructions, loop_ticks, marks, mark_ticks, counted, stack, total = profile[:_HEADER]
+    if int(counted) != samples or loop_ticks == 0:
+        raise OctavoError("emulated run", f"{int(counted)} of {samples} samples were run", "Run it again.")
+    factor = loop_instructions / loop_ticks
+    mark_cost = mark_ticks / marks
+    layers = profile[_HEADER:] / samples - mark_cost
+    total_ticks = total / samples - mark_cost * (len(layers) + 1)
+    return DeviceRun(
+        outputs,
+        tuple(int(v) for v in np.maximum(np.rint(layers * factor), 0)),
+        round(float(total_ticks * factor)),
+        firmware.code_bytes,
+        firmware.model_bytes,
+        int(stack),
+        float(factor),
+    )
