@@ -1,0 +1,136 @@
+"""Writes a Quantized as graph.json (structure, encodings) and tensors.safetensors (constants), and reads it back."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from octavo.errors import OctavoError
+from octavo.ir.build import MAX_ELEMENTS
+from octavo.ir.check import verify
+from octavo.ir.graph import DTYPES, Graph, Node, TensorType
+from octavo.ir.plan import Quantized, make_plan
+from octavo.num.qparams import PerChannel, PerTensor, QParams
+from octavo.ops import OPERATORS, Clip
+
+__all__ = ["read_quantized", "write_quantized"]
+
+VERSION = 1
+MAX_JSON_BYTES = 64 * 2**20
+_REMEDY = "The folder is damaged or from another version: compile the model again."
+
+
+def write_quantized(quantized: Quantized) -> dict[str, bytes]:
+    """The two files by name."""
+    graph, plan = quantized.graph, quantized.plan
+    document = {
+        "version": VERSION,
+        "name": graph.name,
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "layouts": dict(graph.layouts),
+        "types": {name: [type_.dtype, *type_.shape] for name, type_ in graph.types.items()},
+        "nodes": [
+            {
+                "name": node.name,
+                "op": node.kind,
+                "attributes": {f.name: _encode(getattr(node.op, f.name)) for f in fields(node.op)},  # type: ignore[arg-type]
+                "inputs": node.inputs,
+                "outputs": node.outputs,
+                "source": node.source,
+            }
+            for node in graph.nodes
+        ],
+        "target": plan.target,
+        "groups": dict(plan.groups),
+        "reasons": dict(plan.reasons),
+        "qparams": {name: _encode_qparams(q) for name, q in plan.qparams.items()},
+    }
+    tensors = {f"const:{name}": np.ascontiguousarray(array) for name, array in graph.consts.items()}
+    for name, encoding in plan.qparams.items():
+        tensors[f"scale:{name}"] = np.ascontiguousarray(encoding.scale)
+        tensors[f"zero_point:{name}"] = np.ascontiguousarray(encoding.zero_point)
+    text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
+    return {"graph.json": text.encode(), "tensors.safetensors": save(dict(sorted(tensors.items())))}
+
+
+def read_quantized(folder: Path) -> Quantized:
+    """Read what ``write_quantized`` wrote. Raises OctavoError when anything is missing, damaged or inconsistent."""
+    try:
+        text = folder / "graph.json"
+        if text.stat().st_size > MAX_JSON_BYTES:
+            raise ValueError("graph.json is too large")
+        document = json.loads(text.read_text())
+        tensors = load((folder / "tensors.safetensors").read_bytes())
+        return _decode(document, tensors)
+    except OctavoError as error:
+        raise OctavoError(str(folder), f"{error.where}: {error.why}", _REMEDY) from error
+    except FileNotFoundError as error:
+        raise OctavoError(str(folder), "is not a folder that octavo compile wrote", "Run octavo compile first.") from error
+    except Exception as error:  # a damaged document can fail anywhere in the decoding
+        raise OctavoError(str(folder), f"cannot be read ({type(error).__name__}: {error})", _REMEDY) from error
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Clip):
+        return {"minimum": _encode(value.minimum), "maximum": _encode(value.maximum)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _encode_qparams(encoding: QParams) -> dict[str, Any]:
+    granularity = encoding.granularity
+    return {"dtype": encoding.dtype, "axis": granularity.axis if isinstance(granularity, PerChannel) else None}
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Clip(float(value["minimum"]), float(value["maximum"]))
+    if isinstance(value, str):
+        return float(value)
+    return tuple(int(v) for v in value) if isinstance(value, list) else value
+
+
+def _decode(document: dict[str, Any], tensors: dict[str, Any]) -> Quantized:
+    if document["version"] != VERSION:
+        raise ValueError(f"version {document['version']} instead of {VERSION}")
+    types: dict[str, TensorType] = {}
+    for name, (dtype, *shape) in document["types"].items():
+        types[name] = TensorType(tuple(int(d) for d in shape), str(dtype))
+        if dtype not in DTYPES or min(shape, default=1) < 1 or types[name].size > MAX_ELEMENTS:
+            raise ValueError(f"type of {name} is out of range")
+    nodes = tuple(_node(entry) for entry in document["nodes"])
+    consts = {name.removeprefix("const:"): array for name, array in tensors.items() if name.startswith("const:")}
+    layouts = {str(name): tuple(int(axis) for axis in perm) for name, perm in document["layouts"].items()}
+    for name, perm in layouts.items():
+        if sorted(perm) != list(range(len(types[name].shape))):
+            raise ValueError(f"layout of {name} is no permutation")
+    graph = Graph(
+        str(document["name"]), tuple(document["inputs"]), tuple(document["outputs"]), nodes, types, consts, layouts
+    )
+    verify(graph, "stored graph")
+    qparams = {}
+    for name, entry in document["qparams"].items():
+        granularity = PerTensor() if entry["axis"] is None else PerChannel(int(entry["axis"]))
+        arrays = tensors[f"scale:{name}"], tensors[f"zero_point:{name}"]
+        qparams[name] = QParams(str(entry["dtype"]), *arrays, granularity)
+    return Quantized(graph, make_plan(graph, qparams, document["groups"], document["reasons"], str(document["target"])))
+
+
+def _node(entry: dict[str, Any]) -> Node:
+    op = OPERATORS[entry["op"]]
+    attributes = {name: _attribute(value) for name, value in entry["attributes"].items()}
+    return Node(
+        str(entry["name"]),
+        op(**attributes),
+        tuple(map(str, entry["inputs"])),
+        tuple(map(str, entry["outputs"])),
+        str(entry["source"]),
+    )

@@ -1,0 +1,106 @@
+"""A file that is being written: its tensors and operators, and the view that operator writers have of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from octavo.errors import OctavoError
+from octavo.formats.tflite.assemble import OutOperator, OutTensor
+from octavo.ir.graph import Array, Graph, Node
+from octavo.num.qparams import QParams
+from octavo.num.tables import activation_limits
+from octavo.ops.base import Site
+from octavo.ops.unary import NONE, Clip
+
+__all__ = ["Draft", "Part"]
+
+_FUSED = {0: NONE, 1: Clip(0.0), 2: Clip(-1.0, 1.0), 3: Clip(0.0, 6.0)}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Tensors and operators so far; ``index`` finds the tensor of a graph value."""
+
+    graph: Graph
+    qparams: Mapping[str, QParams]
+    tensors: list[OutTensor] = field(default_factory=list)
+    operators: list[OutOperator] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+
+    def add(self, tensor: OutTensor) -> int:
+        """Add a tensor and return its index."""
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def value(self, name: str) -> int:
+        """The tensor of an activation or of a constant with an encoding."""
+        if name not in self.index:
+            shape, params = self.graph.types[name].shape, self.qparams[name]
+            data = params.quantize(self.graph.consts[name]) if name in self.graph.consts else None
+            self.index[name] = self.add(OutTensor(name, shape, params.dtype.upper(), data, params))
+        return self.index[name]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One node of the graph while it is written."""
+
+    draft: Draft
+    node: Node
+
+    @property
+    def op(self) -> Any:
+        """The node's operator."""
+        return self.node.op
+
+    @property
+    def site(self) -> Site:
+        """The node as lowering sees it."""
+        return Site(self.node, self.draft.graph, self.draft.qparams)
+
+    def refuse(self, why: str, remedy: str) -> OctavoError:
+        """An error that names the node."""
+        return OctavoError(self.node.source or self.node.name, f"TensorFlow Lite export: {why}", remedy)
+
+    def x(self, position: int = 0) -> int:
+        """The tensor of an input."""
+        return self.draft.value(self.node.inputs[position])
+
+    def y(self) -> int:
+        """The tensor of the output."""
+        return self.draft.value(self.node.outputs[0])
+
+    def inner(self, suffix: str, shape: Sequence[int], type: str, params: QParams | None = None) -> int:
+        """A tensor between two operators of this node."""
+        return self.draft.add(OutTensor(f"{self.node.name}/{suffix}", tuple(shape), type, None, params))
+
+    def const(self, suffix: str, array: Array, params: QParams | None = None) -> int:
+        """A constant of this node."""
+        type_name = str(array.dtype).upper()
+        return self.draft.add(OutTensor(f"{self.node.name}/{suffix}", array.shape, type_name, array, params))
+
+    def ints(self, suffix: str, values: Sequence[int] | Sequence[Sequence[int]]) -> int:
+        """A constant of int32."""
+        return self.const(suffix, np.array(values, dtype=np.int32))
+
+    def emit(self, kind: str, version: int, inputs: Sequence[int], output: int, options_type: str = "",
+             **options: Any) -> None:  # fmt: skip
+        """Add an operator."""
+        self.draft.operators.append(OutOperator(kind, version, tuple(inputs), (output,), options_type, options))
+
+    def fused(self) -> int:
+        """The code of the fused activation that clamps to the same integers as the operator's own."""
+        y, clip = self.site.y(), self.op.activation
+        scale, zero = y.scale[0], int(y.zero_point[0])
+        wanted = activation_limits(clip.minimum, clip.maximum, scale, zero)
+        for code, known in _FUSED.items():
+            if activation_limits(known.minimum, known.maximum, scale, zero) == wanted:
+                return code
+        raise self.refuse(
+            f"the activation clips to [{clip.minimum}, {clip.maximum}], for which there is no fused activation",
+            "Use ReLU, ReLU6 or a range that the output's encoding already ends at.",
+        )

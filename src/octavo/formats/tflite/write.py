@@ -1,0 +1,34 @@
+"""Writes a quantized network as an int8 .tflite that LiteRT, TFLite-Micro and Vela accept."""
+
+from __future__ import annotations
+
+from octavo.errors import OctavoError
+from octavo.formats.tflite.assemble import assemble
+from octavo.formats.tflite.draft import Draft, Part
+from octavo.formats.tflite.writers import WRITERS, table
+from octavo.ir.plan import Quantized
+from octavo.ops import Op, Unary
+
+__all__ = ["write_tflite"]
+
+
+def write_tflite(quantized: Quantized) -> bytes:
+    """The file's bytes: the same for the same network.
+
+    TFLite-Micro's reference kernels compute from it the integers of ``lower``. OctavoError names the first node that
+    TensorFlow Lite cannot express exactly.
+    """
+    draft = Draft(quantized.graph, quantized.plan.qparams)
+    inputs = [draft.value(name) for name in quantized.graph.inputs]
+    for node in quantized.graph.nodes:
+        op = node.op
+        assert isinstance(op, Op)
+        part = Part(draft, node)
+        writer = WRITERS.get(type(op), table if isinstance(op, Unary) else None)
+        if writer is None:
+            raise part.refuse(f"{node.kind} has no int8 form", "Use the C output, or replace the operator.")
+        writer(part)
+    outputs = [draft.value(name) for name in quantized.graph.outputs]
+    if not draft.operators:
+        raise OctavoError(quantized.graph.name, "has no operator to export", "Export a network that computes.")
+    return assemble(quantized.graph.name, draft.tensors, draft.operators, inputs, outputs)

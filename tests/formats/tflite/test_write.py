@@ -1,0 +1,100 @@
+"""The exported file, run by TFLite-Micro, gives the integers of our executor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from octavo.errors import OctavoError
+from octavo.formats.tflite import load_tflite, write_tflite
+from octavo.formats.tflite.writers import WRITERS
+from octavo.ir.build import GraphBuilder
+from octavo.ir.plan import Quantized, make_plan
+from octavo.lower.lower import lower
+from octavo.num.qparams import PerChannel, PerTensor, QParams
+from octavo.ops import OPERATORS, Op, Unary
+from octavo.ops.base import Example, Fixed, Share
+from octavo.run.integer_run import integer_run
+
+runtime = pytest.importorskip("tflite_micro").runtime
+
+CASES = [
+    (name, index)
+    for name, kind in sorted(OPERATORS.items())
+    if (kind in WRITERS or issubclass(kind, Unary)) and name not in ("Identity", "Unary")
+    for index in range(len(kind.examples()))
+    if (name, index) != ("AveragePool2D", 1)  # an uncounted padding that is not SAME: refused, see below
+]
+
+
+def _tensor_scale(rng: np.random.Generator) -> QParams:
+    return QParams("int8", np.float32(rng.uniform(0.01, 0.05)), np.int32(rng.integers(-40, 41)), PerTensor())
+
+
+def _weight_scale(array: np.ndarray, axis: int) -> QParams:
+    other = tuple(a for a in range(array.ndim) if a != axis)
+    scale = np.abs(array).max(axis=other) / 127
+    return QParams("int8", scale, np.zeros(scale.size, np.int32), PerChannel(axis))
+
+
+def build(op: Op, example: Example) -> Quantized:
+    """One operator with random encodings that honour its demand."""
+    rng, builder, names = np.random.default_rng(1), GraphBuilder("net"), []
+    for index, type_ in enumerate(example.inputs):
+        const = example.consts.get(index)
+        names.append(builder.const(const, f"c{index}") if const is not None else builder.input(f"x{index}", type_))
+    output = builder.add(example.op, names, "y")
+    graph, demand = builder.finish([output]), op.constraint()
+    qparams = {name: _tensor_scale(rng) for name in (*names, output)}
+    if isinstance(demand, Share):
+        positions = range(len(names)) if demand.inputs == (-1,) else demand.inputs
+        qparams |= {names[position]: qparams[output] for position in positions}
+    if isinstance(demand, Fixed):
+        qparams[output] = QParams("int8", np.float32(demand.scale), np.int32(demand.zero_point))
+    for index, const in example.consts.items():
+        if index == op.weight:
+            qparams[names[index]] = _weight_scale(const, op.channel_axis)
+        elif index == op.bias:
+            del qparams[names[index]]
+    return Quantized(graph, make_plan(graph, qparams))
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_micro_computes_our_integers(name: str, index: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    example = OPERATORS[name].examples()[index]
+    quantized = build(example.op, example)
+    integer, data = lower(quantized).graph, write_tflite(quantized)
+    assert data == write_tflite(quantized)
+    interpreter, rng = runtime.Interpreter.from_bytes(data), np.random.default_rng(2)
+    for _ in range(3):
+        inputs = {n: rng.integers(-128, 128, integer.types[n].shape).astype(np.int8) for n in integer.inputs}
+        for position, value in enumerate(integer.inputs):
+            interpreter.set_input(inputs[value], position)
+        interpreter.invoke()
+        ours = integer_run(integer, inputs)[integer.outputs[0]].numpy()
+        np.testing.assert_array_equal(ours, interpreter.get_output(0))
+
+
+def test_reading_back_gives_the_same_integers(tmp_path: pytest.TempPathFactory) -> None:
+    example = OPERATORS["Conv2D"].examples()[0]
+    quantized = build(example.op, example)
+    path = tmp_path / "net.tflite"  # type: ignore[operator]
+    path.write_bytes(write_tflite(quantized))
+    again = load_tflite(path)
+    assert isinstance(again, Quantized)
+    a, b = lower(quantized).graph, lower(again).graph
+    x = np.random.default_rng(0).integers(-128, 128, a.types[a.inputs[0]].shape).astype(np.int8)
+    first = integer_run(a, {a.inputs[0]: x})[a.outputs[0]].numpy()
+    np.testing.assert_array_equal(first, integer_run(b, {b.inputs[0]: x})[b.outputs[0]].numpy())
+
+
+def test_division_is_refused() -> None:
+    example = OPERATORS["Div"].examples()[0]
+    with pytest.raises(OctavoError, match="Div has no int8 form"):
+        write_tflite(build(example.op, example))
+
+
+def test_uncounted_padding_that_is_not_same_is_refused() -> None:
+    example = OPERATORS["AveragePool2D"].examples()[1]
+    with pytest.raises(OctavoError, match="no padding mode"):
+        write_tflite(build(example.op, example))
