@@ -56,11 +56,12 @@ static inline void octavo_softmax_s8(const octavo_softmax_s8_params *p, const in
             ++headroom;
         }
         const int32_t scale = octavo_softmax_s8_one_over_one_plus(octavo_from_bits(sum - 0x80000000u));
-        const int32_t exponent = octavo_clamp(12 - headroom + 31 - 8, 0, 31);
+        /* Above 31 every quotient is below one half, which rounds to probability 0. */
+        const int32_t exponent = 12 - headroom + 31 - 8;
         for (int32_t i = 0; i < p->depth; ++i) {
             const int32_t difference = (int32_t)x[i] - max;
             int32_t y = -128;
-            if (difference >= p->diff_min) {
+            if (difference >= p->diff_min && exponent <= 31) {
                 y = octavo_clamp(octavo_rdbp(octavo_srdhm(scale, table[-difference]), exponent) - 128, -128, 127);
             }
             out[i] = (int8_t)y;

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from octavo.analysis.compare import dequantize_outputs, quantize_inputs
 from octavo.errors import OctavoError
 from octavo.ir.build import GraphBuilder
 from octavo.ir.check import verify
@@ -16,7 +17,6 @@ from octavo.ops.base import Example
 from octavo.quant.quantize import quantize_graph
 from octavo.run.float_run import float_run
 from octavo.run.integer_run import integer_run
-from octavo.analysis.compare import dequantize_outputs, quantize_inputs
 
 FLOAT_ONLY = (BatchNorm, Div, LogSoftmax, Sum)
 CASES = [

@@ -95,15 +95,18 @@ def dequantize_outputs(model: IntegerModel, outputs: Mapping[str, Array]) -> dic
     }
 
 
-def compare(reference: Graph, candidate: Quantized | Graph, data: Iterable[Batch] | Batch) -> Comparison:
+def compare(reference: Graph | Quantized, candidate: Quantized | Graph, data: Iterable[Batch] | Batch) -> Comparison:
     """Compare a float graph with a quantized (run in exact integers) or another float graph.
 
+    A quantized reference stands for its float graph.
     ``data`` is one batch or an iterable of batches [N, ...] in the user's axis order. Outputs are matched by position.
     """
-    if len(reference.outputs) != len(candidate.graph.outputs if isinstance(candidate, Quantized) else candidate.outputs):
-        raise OctavoError("compare", "the two models have different outputs", "Compare two forms of one model.")
+    if isinstance(reference, Quantized):
+        reference = reference.graph
     model = lower(candidate) if isinstance(candidate, Quantized) else None
     other = candidate.graph if isinstance(candidate, Quantized) else candidate
+    if len(reference.outputs) != len(other.outputs):
+        raise OctavoError("compare", "the two models have different outputs", "Compare two forms of one model.")
     scores = [Score() for _ in reference.outputs]
     batches: Iterable[Batch] = [data] if isinstance(data, (np.ndarray, torch.Tensor, Mapping)) else data
     with torch.inference_mode():

@@ -234,13 +234,13 @@ static inline void glue_run(const int8_t *in, int8_t *out)
 """
 
 
-def _selftest(
-    names: _Names, vectors: tuple[Mapping[str, Array], Mapping[str, Array]], model: IntegerModel
-) -> str:
+def _selftest(names: _Names, vectors: tuple[Mapping[str, Array], Mapping[str, Array]], model: IntegerModel) -> str:
     inputs, outputs = vectors
     count = next(iter(inputs.values())).shape[0]
-    joined = [np.concatenate([side[name].reshape(count, -1) for name in order], axis=1) for side, order in
-              ((inputs, model.graph.inputs), (outputs, model.graph.outputs))]
+    joined = [
+        np.concatenate([side[name].reshape(count, -1) for name in order], axis=1)
+        for side, order in ((inputs, model.graph.inputs), (outputs, model.graph.outputs))
+    ]
     return f"""{_BANNER}
 /* Self-test: runs golden inputs and counts the bytes that differ from the golden outputs.
    Call {names.prefix}_selftest() from firmware, or build with -DOCTAVO_SELFTEST_MAIN for a program whose exit status

@@ -63,9 +63,7 @@ def run_on_board(c_dir: Path, target: Target, inputs: NDArray[np.int8], seconds:
         return _measured(outputs, np.fromfile(folder / "profile.bin", "<u8").astype(np.float64), firmware, len(inputs))
 
 
-def _measured(
-    outputs: NDArray[np.int8], profile: NDArray[np.float64], firmware: Firmware, samples: int
-) -> DeviceRun:
+def _measured(outputs: NDArray[np.int8], profile: NDArray[np.float64], firmware: Firmware, samples: int) -> DeviceRun:
     loop_instructions, loop_ticks, marks, mark_ticks, counted, stack, total = profile[:_HEADER]
     if int(counted) != samples or loop_ticks == 0:
         raise OctavoError("emulated run", f"{int(counted)} of {samples} samples were run", "Run it again.")

@@ -30,4 +30,6 @@ def compile_sources(
         reason = (lines or result.stderr.splitlines() or ["no message"])[0]
         if "overflowed by" in result.stderr or "RAM overflow" in result.stderr:
             raise OctavoError(what, f"the program does not fit: {reason}", "Choose a board with more memory.")
-        raise OctavoError(what, f"the C compiler failed: {reason}", "Compile the model again; report it if it persists.")
+        raise OctavoError(
+            what, f"the C compiler failed: {reason}", "Compile the model again; report it if it persists."
+        )

@@ -43,9 +43,7 @@ def emulator() -> str:
     return _find("qemu-system-arm", "emulator", "qemu-system-arm")
 
 
-def invoke(
-    what: str, command: Sequence[str], folder: Path, seconds: float = 600
-) -> subprocess.CompletedProcess[str]:
+def invoke(what: str, command: Sequence[str], folder: Path, seconds: float = 600) -> subprocess.CompletedProcess[str]:
     """Run a command in ``folder`` and return its result whatever its exit status; OctavoError when it takes too long.
 
     The child is ended when this process is interrupted.

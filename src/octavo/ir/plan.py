@@ -77,7 +77,9 @@ class Quantized:
     def __post_init__(self) -> None:
         if self.plan.graph_digest != graph_digest(self.graph):
             raise OctavoError(
-                f"plan of {self.graph.name}", "was made for another graph", "Quantize the graph again after changing it."
+                f"plan of {self.graph.name}",
+                "was made for another graph",
+                "Quantize the graph again after changing it.",
             )
         needed = {*self.graph.activations(), *self.graph.consts} - bias_names(self.graph)
         missing = sorted(needed - set(self.plan.qparams))

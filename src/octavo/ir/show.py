@@ -28,9 +28,7 @@ def _layout(graph: Graph, name: str) -> str:
 
 def _node(graph: Graph, node: Node, width: int) -> str:
     outputs = ", ".join(f"{name:<{width}}: {graph.types[name]!s:<24}" for name in node.outputs)
-    inputs = ", ".join(
-        f"<{name} {graph.types[name]}>" if graph.is_const(name) else name for name in node.inputs
-    )
+    inputs = ", ".join(f"<{name} {graph.types[name]}>" if graph.is_const(name) else name for name in node.inputs)
     source = f"   # {node.source}" if node.source and node.source != node.name else ""
     return f"{outputs} = {node.kind}{_attributes(node.op)} {inputs}{source}"
 

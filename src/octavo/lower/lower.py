@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node, TensorType
+from octavo.ir.plan import Quantized
 from octavo.num.qparams import QParams
 from octavo.ops import Op
 from octavo.ops.base import Site
-from octavo.ir.plan import Quantized
 
 __all__ = ["IntegerModel", "lower"]
 

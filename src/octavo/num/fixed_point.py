@@ -22,6 +22,7 @@ __all__ = [
     "round_half_away",
     "saturating_shift_left",
     "srdhm",
+    "wrap",
 ]
 
 INT32_MAX = 2**31 - 1
@@ -60,29 +61,37 @@ def quantize_multipliers(real: NDArray[np.float64]) -> tuple[NDArray[np.int32], 
     return np.array([m for m, _ in pairs], np.int32), np.array([s for _, s in pairs], np.int8)
 
 
+def wrap(x: torch.Tensor) -> torch.Tensor:
+    """x modulo 2^32 as an int32, the way the kernels add and shift where a sum leaves 32 bits."""
+    return x.to(torch.int32).to(torch.int64)
+
+
 def srdhm(a: torch.Tensor, b: Ints) -> torch.Tensor:
     """Saturating rounding doubling high multiply: round_half_up(a * b / 2^31).
 
     The reference adds 2^30 or 1 - 2^30 by the sign of the product and truncates; both equal floor((p + 2^30) / 2^31).
     Only a = b = -2^31 saturates.
     """
-    product = a * b
-    return torch.clamp((product + (1 << 30)) >> 31, max=INT32_MAX)
+    product: torch.Tensor = a * b
+    return product.add_(1 << 30).bitwise_right_shift_(31).clamp_(max=INT32_MAX)
 
 
 def rdbp(x: torch.Tensor, exponent: Ints) -> torch.Tensor:
-    """Rounding divide by 2^exponent, ties away from zero; exponent in 0..31."""
+    """Rounding divide by 2^exponent, ties away from zero; exponent in 0..31.
+
+    The reference compares the remainder with half; floor((x + half - [x < 0]) / 2^n) is the same for n >= 1.
+    """
     n = torch.as_tensor(exponent, dtype=torch.int64)
-    mask = (torch.ones_like(n) << n) - 1
-    threshold = (mask >> 1) + (x < 0)
-    return (x >> n) + ((x & mask) > threshold)
+    half = (torch.ones_like(n) << n) >> 1
+    below_zero = (x >> 63) & -(n > 0).long()
+    return (below_zero.add_(x).add_(half)) >> n
 
 
 def requantize(x: torch.Tensor, multiplier: Ints, shift: Ints) -> torch.Tensor:
     """x * multiplier * 2^(shift - 31) with two roundings (MultiplyByQuantizedMultiplier)."""
     s = torch.as_tensor(shift, dtype=torch.int64)
     left, right = s.clamp(min=0), (-s).clamp(min=0)
-    return rdbp(srdhm(x << left, multiplier), right)
+    return rdbp(srdhm(wrap(x << left) if bool(left.any()) else x, multiplier), right)
 
 
 def saturating_shift_left(x: torch.Tensor, bits: int) -> torch.Tensor:

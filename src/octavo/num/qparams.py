@@ -114,7 +114,8 @@ class QParams:
             scaled = np.asarray(real, dtype=np.float32) / scale
         bounded = np.clip(np.nan_to_num(scaled, nan=-np.inf), low - zero_point - 1, high - zero_point + 1)
         rounded = np.trunc(bounded.astype(np.float32) + np.copysign(np.float32(0.5), bounded.astype(np.float32)))
-        return np.clip(rounded.astype(np.int64) + zero_point, low, high).astype(self.dtype)
+        integers: NDArray[np.integer] = np.clip(rounded.astype(np.int64) + zero_point, low, high).astype(self.dtype)
+        return integers
 
     def dequantize(self, q: NDArray[np.integer]) -> NDArray[np.float64]:
         """``scale * (q - zero_point)`` in float64."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -25,12 +25,6 @@ class Statistic(Protocol):
     def range(self) -> Range:
         """The (low, high) that it recommends."""
         ...
-
-
-def _extremes(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    flat = batch.detach().reshape(batch.shape[0], -1)
-    low, high = torch.aminmax(flat, dim=1)
-    return low.double(), high.double()
 
 
 @dataclass(frozen=True)
@@ -59,39 +53,56 @@ class MinMax:
 
 @dataclass(frozen=True)
 class MovingAverage:
-    """Exponential moving average of each sample's minimum and maximum, whatever the batch size.
+    """Exponential moving average of the extremes of ``window`` consecutive samples, however they are batched.
 
-    The average of n samples starts as their plain mean and forgets with ``momentum`` once 1 / n falls below it
-    (Jacob et al. 2018 use an exponential moving average while training).
+    The average starts as the plain mean of the windows and forgets with ``momentum`` once 1 / windows falls below it
+    (Jacob et al. 2018, section 3.1, average the extremes of training batches). One odd sample weighs one window.
     """
 
-    momentum: float = 0.05
+    window: int = 16
+    momentum: float = 0.01
     low: float = 0.0
     high: float = 0.0
-    count: int = 0
+    windows: int = 0
+    pending: MinMax = MinMax()
+    pending_count: int = 0
 
     def update(self, batch: torch.Tensor) -> MovingAverage:
-        """With another batch, sample by sample."""
-        lows, highs = _extremes(batch)
-        low, high, count = self.low, self.high, self.count
-        for sample_low, sample_high in zip(lows.tolist(), highs.tolist(), strict=True):
-            count += 1
-            rate = max(self.momentum, 1 / count)
-            low += rate * (sample_low - low)
-            high += rate * (sample_high - high)
-        return MovingAverage(self.momentum, low, high, count)
+        """With another batch."""
+        state = self
+        while len(batch):
+            room = self.window - state.pending_count
+            state = state._part(batch[:room])
+            batch = batch[room:]
+        return state
+
+    def _part(self, samples: torch.Tensor) -> MovingAverage:
+        """With samples that fit into the current window; a full window enters the average."""
+        pending, count = self.pending.update(samples), self.pending_count + len(samples)
+        if count < self.window:
+            return replace(self, pending=pending, pending_count=count)
+        windows = self.windows + 1
+        low, high = self._averaged(pending, max(self.momentum, 1 / windows))
+        return replace(self, low=low, high=high, windows=windows, pending=MinMax(), pending_count=0)
+
+    def _averaged(self, extremes: MinMax, rate: float) -> Range:
+        return self.low + rate * (extremes.low - self.low), self.high + rate * (extremes.high - self.high)
 
     def merge(self, other: MovingAverage) -> MovingAverage:
-        """Both together, weighted by their samples."""
-        count = self.count + other.count
-        share = other.count / count if count else 0.0
-        low, high = self.low + share * (other.low - self.low), self.high + share * (other.high - self.high)
-        return MovingAverage(self.momentum, low, high, count)
+        """Both averages weighted by their windows; an unfinished window of ``other`` is dropped."""
+        windows = self.windows + other.windows
+        if other.windows == 0:
+            return self
+        low, high = self._averaged(MinMax(other.low, other.high), other.windows / windows)
+        return replace(self, low=low, high=high, windows=windows)
 
     @property
     def range(self) -> Range:
-        """The averages."""
-        return self.low, self.high
+        """The averages, an unfinished window counted by its share of samples."""
+        if self.pending_count == 0:
+            return self.low, self.high
+        share = self.pending_count / self.window
+        return self._averaged(self.pending, share / (self.windows + share))
 
 
 STATISTICS: dict[str, Callable[[], Statistic]] = {"minmax": MinMax, "moving-average": MovingAverage}

@@ -58,7 +58,8 @@ def table_from_function(function: Callable[[NDArray[Any]], NDArray[Any]], x: QPa
         scaled = np.nan_to_num(np.asarray(function(real), np.float64) / float(_scale(y)), nan=0.0)
     bounded = np.clip(scaled, -1e6, 1e6)
     rounded = np.trunc(bounded + np.copysign(0.5, bounded)) + int(y.zero_point[0])
-    return np.clip(rounded, -128, 127).astype(np.int8)
+    table: Table = np.clip(rounded, -128, 127).astype(np.int8)
+    return table
 
 
 def activation_limits(low: float, high: float, scale: float, zero_point: int) -> tuple[int, int]:
@@ -98,10 +99,13 @@ def elu_table(x: QParams, y: QParams) -> Table:
     """ELU with alpha 1: TFLM computes it in float32."""
     centred = np.arange(-128, 128, dtype=np.int32) - np.int32(x.zero_point[0])
     real = _scale(x) * centred.astype(np.float32)
-    value = np.where(real < 0, np.exp(real, dtype=np.float32) - np.float32(1), real).astype(np.float32)
+    # float64, then rounded: numpy's own float32 exp differs from the C library's in the last place.
+    power = np.exp(np.minimum(real, 0).astype(np.float64)).astype(np.float32)
+    value = np.where(real < 0, power - np.float32(1), real).astype(np.float32)
     scaled = (value * (np.float32(1) / _scale(y))).astype(np.float64)
     rounded = np.trunc(scaled + np.copysign(0.5, scaled)) + int(y.zero_point[0])
-    return np.clip(rounded, -128, 127).astype(np.int8)
+    table: Table = np.clip(rounded, -128, 127).astype(np.int8)
+    return table
 
 
 def _input_radius(integer_bits: int, shift: int) -> int:
@@ -134,8 +138,9 @@ def tanh_table(x: QParams, y: QParams) -> Table:
 
 
 def _saturated(values: torch.Tensor, centred: torch.Tensor, radius: int) -> Table:
-    values = torch.where(centred <= -radius, torch.full_like(values, -128), values)
-    return _table(torch.where(centred >= radius, torch.full_like(values, 127), values))
+    values = torch.where(centred >= radius, torch.full_like(values, 127), values)
+    # Last, because both hold for 0 where a scale of 8 and more makes the radius 0.
+    return _table(torch.where(centred <= -radius, torch.full_like(values, -128), values))
 
 
 def _require(y: QParams, scale: float, zero_point: int, what: str) -> None:
@@ -151,6 +156,11 @@ def _int16_multiplier(multiplier: int) -> int:
 
 def _srdhm16(a: torch.Tensor, b: int) -> torch.Tensor:
     return ((a * b + (1 << 14)) >> 15).clamp(max=32767)
+
+
+def _rdbp16(x: torch.Tensor, exponent: int) -> torch.Tensor:
+    """``rdbp`` of an int16, whose 16-bit mask turns to -1 from an exponent of 16 on."""
+    return rdbp(x, exponent) if exponent < 16 else torch.where(x >= 0, 1, -1)
 
 
 def _int16(x: torch.Tensor) -> torch.Tensor:
@@ -170,10 +180,10 @@ def hard_swish_table(x: QParams, y: QParams) -> Table:
     if exponent > 0:
         value = _int16(value << (exponent - 1))
     value = _srdhm16(value, _int16_multiplier(reluish[0]))
-    value = _int16(value << 1) if exponent > 0 else rdbp(value, -exponent)
+    value = _int16(value << 1) if exponent > 0 else _rdbp16(value, -exponent)
     value = (value + (1 << 15)) >> 1
     product = torch.div(value * preshift, 1 << 15, rounding_mode="trunc")
-    return _table(rdbp(product, -out_shift) + int(y.zero_point[0]))
+    return _table(_rdbp16(product, -out_shift) + int(y.zero_point[0]))
 
 
 def _softmax_scaling(scale: float, beta: float) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +25,12 @@ from octavo.ops.integer import (
 )
 from octavo.ops.unary import NONE, Clip
 
+Five = tuple[int, int, int, int, int]
+
 __all__ = ["Add", "Div", "Maximum", "Minimum", "Mul", "Sub", "five", "strides"]
 
 
-def five(shape: Sequence[int]) -> tuple[int, int, int, int, int]:
+def five(shape: Sequence[int]) -> Five:
     """The shape with ones in front, to rank 5."""
     if len(shape) > 5:
         raise ValueError(f"rank {len(shape)} is above 5")
@@ -35,7 +38,7 @@ def five(shape: Sequence[int]) -> tuple[int, int, int, int, int]:
     return a, b, c, d, e
 
 
-def strides(shape: Sequence[int], out: Sequence[int]) -> tuple[int, int, int, int, int]:
+def strides(shape: Sequence[int], out: Sequence[int]) -> Five:
     """Element strides with which a tensor of ``shape`` is read over ``out``: 0 where it is broadcast."""
     steps, step = [], 1
     for size, wanted in zip(reversed(five(shape)), reversed(five(out)), strict=True):
@@ -55,13 +58,11 @@ class _Binary(Op):
             raise ValueError(f"{a} and {b} differ in rank or dtype, or have a rank above 5")
         return (TensorType(tuple(int(d) for d in np.broadcast_shapes(a.shape, b.shape)), a.dtype),)
 
-    def _geometry(self, site: Site) -> dict[str, tuple[int, int, int, int, int]]:
+    def _geometry(self, site: Site) -> dict[str, Any]:
+        """The output's shape, and the element strides of both inputs over it."""
         out = site.out_type().shape
-        return {
-            "shape": five(out),
-            "stride1": strides(site.type(0).shape, out),
-            "stride2": strides(site.type(1).shape, out),
-        }
+        first, second = strides(site.type(0).shape, out), strides(site.type(1).shape, out)
+        return {"shape": five(out), "stride1": first, "stride2": second}
 
     def _lowered(self, site: Site, op: QAdd | QSub | QMul | QMaximum | QMinimum) -> Lowered:
         """Constant operands become integer constants, in their place."""
@@ -83,7 +84,7 @@ class _Binary(Op):
         ]
 
 
-def _limits(activation: Clip, site: Site) -> dict[str, int]:
+def _limits(activation: Clip, site: Site) -> dict[str, Any]:
     y = site.y()
     low, high = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]))
     return {"act_min": low, "act_max": high}

@@ -78,7 +78,11 @@ class ResizeNearest(Op):
     def examples(cls) -> list[Example]:
         """Twofold, and odd sizes."""
         image = (TensorType((1, 4, 5, 3)),)
-        return [Example(cls((8, 10)), image), Example(cls((7, 9), False, True), image), Example(cls((7, 4), True), image)]
+        return [
+            Example(cls((8, 10)), image),
+            Example(cls((7, 9), False, True), image),
+            Example(cls((7, 4), True), image),
+        ]
 
 
 @dataclass(frozen=True)
@@ -117,4 +121,8 @@ class ResizeBilinear(Op):
     def examples(cls) -> list[Example]:
         """Twofold, and odd sizes."""
         image = (TensorType((1, 4, 5, 3)),)
-        return [Example(cls((8, 10), False, True), image), Example(cls((7, 9)), image), Example(cls((7, 4), True), image)]
+        return [
+            Example(cls((8, 10), False, True), image),
+            Example(cls((7, 9)), image),
+            Example(cls((7, 4), True), image),
+        ]

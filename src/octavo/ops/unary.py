@@ -337,5 +337,3 @@ class Erf(Unary):
     def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """torch's erf."""
         return torch.erf(x)
-
-

@@ -24,7 +24,7 @@ def as_inputs(graph: Graph, batch: Batch) -> dict[str, Array]:
     if isinstance(batch, Mapping):
         named = dict(batch)
     else:
-        parts = list(batch) if isinstance(batch, (tuple, list)) else [batch]
+        parts: list[Any] = list(batch) if isinstance(batch, (tuple, list)) else [batch]
         if len(parts) != len(graph.inputs):
             raise OctavoError(
                 f"data for {graph.name}",
@@ -60,7 +60,7 @@ def _check_user_shape(graph: Graph, name: str, array: Array) -> None:
 
 
 def observe(
-    graph: Graph, batches: Iterable[Batch], ranges: str = "minmax", progress: Progress | None = None
+    graph: Graph, batches: Iterable[Batch], ranges: str = "moving-average", progress: Progress | None = None
 ) -> dict[str, Range]:
     """The range (low, high) of every activation over ``batches``.
 

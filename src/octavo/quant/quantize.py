@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node
+from octavo.ir.plan import Quantized, bias_names, make_plan
 from octavo.num.qparams import PerChannel, PerTensor, QParams
 from octavo.num.statistics import Range
 from octavo.ops import Op
 from octavo.quant.observe import Batch, Progress, observe
 from octavo.quant.place import Placement, align, place
-from octavo.ir.plan import Quantized, bias_names, make_plan
 
 __all__ = ["activation_qparams", "quantize_graph", "weight_qparams"]
 
@@ -49,7 +49,7 @@ def weight_qparams(weights: Array, axis: int | None) -> QParams:
 def quantize_graph(
     graph: Graph,
     calibration: Iterable[Batch],
-    ranges: str = "minmax",
+    ranges: str = "moving-average",
     per_channel: bool = True,
     progress: Progress | None = None,
     target: str = "",

@@ -30,9 +30,7 @@ def test_float_models_equal_litert(name: str) -> None:
     graph = load_tflite(path)
     assert isinstance(graph, Graph)
     verify(graph)
-    oracle = litert.Interpreter(
-        str(path), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
-    )
+    oracle = litert.Interpreter(str(path), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF)
     oracle.allocate_tensors()
     given, wanted = oracle.get_input_details()[0]["index"], oracle.get_output_details()[0]["index"]
     # The keyword spotter's file has int8 weights: LiteRT quantizes its activations on the fly, we do not.

@@ -72,7 +72,9 @@ def read_quantized(folder: Path) -> Quantized:
     except OctavoError as error:
         raise OctavoError(str(folder), f"{error.where}: {error.why}", _REMEDY) from error
     except FileNotFoundError as error:
-        raise OctavoError(str(folder), "is not a folder that octavo compile wrote", "Run octavo compile first.") from error
+        raise OctavoError(
+            str(folder), "is not a folder that octavo compile wrote", "Run octavo compile first."
+        ) from error
     except Exception as error:  # a damaged document can fail anywhere in the decoding
         raise OctavoError(str(folder), f"cannot be read ({type(error).__name__}: {error})", _REMEDY) from error
 

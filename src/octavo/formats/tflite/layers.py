@@ -87,9 +87,7 @@ def _padding(step: Step, shape: tuple[int, ...], kernel: tuple[int, int], stride
         raise step.refuse(f"has an input of shape {list(shape)}, four axes are needed")
     if step.option("Padding") != _SAME:
         return 0, 0, 0, 0
-    (top, bottom), (left, right) = (
-        _same(*sizes) for sizes in zip(shape[1:3], kernel, stride, dilation, strict=True)
-    )
+    (top, bottom), (left, right) = (_same(*sizes) for sizes in zip(shape[1:3], kernel, stride, dilation, strict=True))
     return top, bottom, left, right
 
 

@@ -177,8 +177,10 @@ def quantize(step: Step) -> None:
     source, target = step.tensor(0), step.out()
     known = reading.qparams.get(x)
     if target.type == "UINT8" and known is not None:
-        if target.scale.size != 1 or target.scale[0] != known.scale[0] or (
-            int(target.zero_point[0]) - _ONE_BYTE != int(known.zero_point[0])
+        if (
+            target.scale.size != 1
+            or target.scale[0] != known.scale[0]
+            or (int(target.zero_point[0]) - _ONE_BYTE != int(known.zero_point[0]))
         ):
             raise step.refuse("changes the scale on the way to uint8", "Convert the model with int8 outputs.")
         step.bind(x)

@@ -253,9 +253,7 @@ WRITERS: Mapping[type[ops.Op], Callable[[Part], None]] = {
     ops.Requantize: partial(_simple, kind="QUANTIZE", version=2, options_type="QuantizeOptions"),
     ops.Reshape: _reshape,
     ops.ResizeBilinear: partial(_resize, kind="RESIZE_BILINEAR", options_type="ResizeBilinearOptions"),
-    ops.ResizeNearest: partial(
-        _resize, kind="RESIZE_NEAREST_NEIGHBOR", options_type="ResizeNearestNeighborOptions"
-    ),
+    ops.ResizeNearest: partial(_resize, kind="RESIZE_NEAREST_NEIGHBOR", options_type="ResizeNearestNeighborOptions"),
     ops.Sigmoid: partial(_simple, kind="LOGISTIC", version=2),
     ops.Slice: _slice,
     ops.Softmax: _softmax,

@@ -91,8 +91,8 @@ def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
     size = [max(draw(1, 8), r - pads[2 * i] - pads[2 * i + 1]) for i, r in enumerate(reach)]
     out = [(size[i] + pads[2 * i] + pads[2 * i + 1] - reach[i]) // stride[i] + 1 for i in (0, 1)]
     types, consts = random_parameters(rng, (out_c, *kernel, in_c // groups), out_c, per_channel)
-    op = QConv2D(
+    fields = [
         *size, in_c, *out, out_c, *kernel, *stride, *dilation, pads[0], pads[2], groups, per_channel,
         draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
-    )  # fmt: skip
-    return Example(op, (TensorType((1, *size, in_c), "int8"), *types), consts)
+    ]  # fmt: skip
+    return Example(QConv2D(*fields), (TensorType((1, *size, in_c), "int8"), *types), consts)

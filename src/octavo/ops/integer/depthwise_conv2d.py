@@ -91,8 +91,8 @@ def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
     size = [max(draw(1, 8), r - pads[2 * i] - pads[2 * i + 1]) for i, r in enumerate(reach)]
     out = [(size[i] + pads[2 * i] + pads[2 * i + 1] - reach[i]) // stride[i] + 1 for i in (0, 1)]
     types, consts = random_parameters(rng, (1, *kernel, out_c), out_c, per_channel)
-    op = QDepthwiseConv2D(
+    fields = [
         *size, in_c, *out, out_c, *kernel, *stride, *dilation, pads[0], pads[2], multiplier, per_channel,
         draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
-    )  # fmt: skip
-    return Example(op, (TensorType((1, *size, in_c), "int8"), *types), consts)
+    ]  # fmt: skip
+    return Example(QDepthwiseConv2D(*fields), (TensorType((1, *size, in_c), "int8"), *types), consts)

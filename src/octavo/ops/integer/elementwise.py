@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,14 +20,14 @@ Five = tuple[int, int, int, int, int]
 LEFT_SHIFT = 20
 
 
-def add_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, int]:
+def add_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
     """Zero points, left shift and three (multiplier, shift) pairs of ADD, in float64 as TFLM computes them."""
     sa, sb, sy = (float(np.float32(q.scale[0])) for q in (a, b, y))
     twice = 2 * max(sa, sb)
     return _fields(a, b, y, sa / twice, sb / twice, twice / ((1 << LEFT_SHIFT) * sy))
 
 
-def sub_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, int]:
+def sub_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
     """The same of SUB, whose quotients TFLM rounds to float32."""
     sa, sb, sy = (np.float32(q.scale[0]) for q in (a, b, y))
     twice = np.float32(2) * max(sa, sb)
@@ -35,7 +35,7 @@ def sub_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, int]:
     return _fields(a, b, y, float(np.float32(sa / twice)), float(np.float32(sb / twice)), float(output))
 
 
-def _fields(a: QParams, b: QParams, y: QParams, ra: float, rb: float, ry: float) -> dict[str, int]:
+def _fields(a: QParams, b: QParams, y: QParams, ra: float, rb: float, ry: float) -> dict[str, Any]:
     (m1, e1), (m2, e2), (mo, eo) = quantize_multiplier(ra), quantize_multiplier(rb), quantize_multiplier(ry)
     return {
         "input1_zero_point": int(a.zero_point[0]),
@@ -51,7 +51,7 @@ def _fields(a: QParams, b: QParams, y: QParams, ra: float, rb: float, ry: float)
     }
 
 
-def mul_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, int]:
+def mul_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
     """Zero points, multiplier and shift of MUL."""
     sa, sb, sy = (float(np.float32(q.scale[0])) for q in (a, b, y))
     multiplier, shift = quantize_multiplier(sa * sb / sy)

@@ -61,8 +61,8 @@ class QFullyConnected(IntegerOp):
             for per_channel in (0, 1):
                 size_in, size_out = int(rng.integers(1, 70)), int(rng.integers(1, 20))
                 types, consts = random_parameters(rng, (size_out, size_in), size_out, per_channel)
-                zero_points = (int(v) for v in rng.integers(-128, 128, 2))
-                op = cls(rows, size_in, size_out, per_channel, *zero_points, -120, 110)
+                zero_in, zero_out = (int(v) for v in rng.integers(-128, 128, 2))
+                op = cls(rows, size_in, size_out, per_channel, zero_in, zero_out, -120, 110)
                 shape = (1, size_in) if rows == 1 else (1, rows, size_in)
                 made.append(Example(op, (TensorType(shape, "int8"), *types), consts))
         return made

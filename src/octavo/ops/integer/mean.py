@@ -71,7 +71,9 @@ class QMean(IntegerOp):
         """Over an image, over channels, over one axis."""
         made = []
         for outer, reduced, inner in ((1, 30, 7), (12, 5, 1), (3, 4, 6), (1, 1, 9)):
-            x, y = (QParams("int8", np.array([s], np.float32), np.array([rng.integers(-128, 128)])) for s in (0.1, 0.07))
+            x, y = (
+                QParams("int8", np.array([s], np.float32), np.array([rng.integers(-128, 128)])) for s in (0.1, 0.07)
+            )
             shape = (1, outer, inner)
             op = cls(outer, reduced, inner, (0, 0, *shape), **mean_parameters(x, y, reduced))
             made.append(Example(op, (TensorType((1, outer * reduced * inner), "int8"),)))

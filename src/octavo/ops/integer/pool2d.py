@@ -102,7 +102,7 @@ class QAveragePool2D(_Pool):
 
 
 def _random(rng: np.random.Generator) -> list[tuple[dict[str, int], tuple[TensorType, ...]]]:
-    made = []
+    made: list[tuple[dict[str, int], tuple[TensorType, ...]]] = []
     for kernel in ((2, 2), (3, 3), (1, 4), (5, 2)):
         stride = [int(v) for v in rng.integers(1, 4, 2)]
         size = [int(v) for v in rng.integers(5, 10, 2)]

@@ -71,7 +71,8 @@ class QPrelu(IntegerOp):
         made = []
         for channels in (7, 1):
             x, a, y = (
-                QParams("int8", np.array([s], np.float32), np.array([rng.integers(-128, 128)])) for s in (0.1, 0.01, 0.08)
+                QParams("int8", np.array([s], np.float32), np.array([rng.integers(-128, 128)]))
+                for s in (0.1, 0.01, 0.08)
             )
             alpha = rng.integers(-128, 128, channels).astype(np.int8)
             op = cls(size=140, channels=channels, **prelu_parameters(x, a, y))

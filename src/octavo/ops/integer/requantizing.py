@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from octavo.ir.graph import TensorType
-from octavo.num.fixed_point import quantize_multipliers, requantize
+from octavo.num.fixed_point import quantize_multipliers, requantize, wrap
 
 __all__ = ["accumulate_dtype", "conv_requantization", "finish", "parameter_types", "random_parameters"]
 
@@ -50,10 +50,13 @@ def finish(
     output_zero_point: int,
     limits: tuple[int, int],
 ) -> torch.Tensor:
-    """Bias, requantization, zero point and clamp; channels are the last axis of the accumulator."""
-    total = accumulator.to(torch.int64) + bias.to(torch.int64)
+    """Bias, requantization, zero point and clamp; channels are the last axis of the accumulator.
+
+    Sums that leave int32 wrap, as in the kernels: a bias near 2^31, or a multiplier in the thousands.
+    """
+    total = wrap(accumulator.to(torch.int64) + bias.to(torch.int64))
     scaled = requantize(total, multiplier.to(torch.int64), shift.to(torch.int64))
-    return (scaled + output_zero_point).clamp(*limits).to(torch.int8)
+    return wrap(scaled + output_zero_point).clamp(*limits).to(torch.int8)
 
 
 def parameter_types(inputs: Sequence[TensorType], channels: int, per_channel: int) -> None:

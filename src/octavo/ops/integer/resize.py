@@ -20,13 +20,16 @@ _ONE = 1 << 10
 
 def nearest_indices(source: int, target: int, align_corners: bool, half_pixel: bool) -> NDArray[np.int32]:
     """int32 [target]: the source index of each target index, in float32 as TFLM computes it."""
-    scale = np.float32(source - 1) / np.float32(target - 1) if align_corners and target > 1 else (
-        np.float32(source) / np.float32(target)
+    scale = (
+        np.float32(source - 1) / np.float32(target - 1)
+        if align_corners and target > 1
+        else (np.float32(source) / np.float32(target))
     )
     offset = np.float32(0.5) if half_pixel else np.float32(0)
     position = (np.arange(target, dtype=np.float32) + offset) * scale
     index = np.floor(position + np.float32(0.5)) if align_corners else np.floor(position)
-    return np.clip(index, 0, source - 1).astype(np.int32)
+    indices: NDArray[np.int32] = np.clip(index, 0, source - 1).astype(np.int32)
+    return indices
 
 
 def bilinear_scale(source: int, target: int, align_corners: bool) -> int:

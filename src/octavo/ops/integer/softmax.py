@@ -18,6 +18,8 @@ from octavo.ops.base import Example, IntegerOp
 __all__ = ["QSoftmax"]
 
 ACCUMULATOR_BITS = 12
+_LARGEST_DEPTH = 8191
+"""An exponential is at most 2^19 in the sum, which must stay below 2^32."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class QSoftmax(IntegerOp):
         x, table = inputs
         if x.dtype != "int8" or x.shape[-1] != self.depth or table != TensorType((256,), "int32"):
             raise ValueError(f"input {x} or table {table} does not match depth {self.depth}")
+        if self.depth > _LARGEST_DEPTH:
+            raise ValueError(f"a softmax over {self.depth} elements leaves 32 bits; {_LARGEST_DEPTH} is the most")
         return (x,)
 
     def eval_int(self, x: torch.Tensor, table: torch.Tensor) -> torch.Tensor:  # type: ignore[override]

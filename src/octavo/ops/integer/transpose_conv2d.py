@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
-from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+from octavo.ops.integer.requantizing import finish, parameter_types, random_parameters
 
 __all__ = ["QTransposeConv2D"]
 
@@ -83,8 +83,8 @@ def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
     full = [(size[i] - 1) * stride[i] + kernel[i] for i in (0, 1)]
     out = [max(full[0] - top - draw(-1, kernel[0] - 1), 1), max(full[1] - left - draw(-1, kernel[1] - 1), 1)]
     types, consts = random_parameters(rng, (out_c, *kernel, in_c), out_c, per_channel)
-    op = QTransposeConv2D(
+    fields = [
         *size, in_c, *out, out_c, *kernel, *stride, top, left, per_channel,
         draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
-    )  # fmt: skip
-    return Example(op, (TensorType((1, *size, in_c), "int8"), *types), consts)
+    ]  # fmt: skip
+    return Example(QTransposeConv2D(*fields), (TensorType((1, *size, in_c), "int8"), *types), consts)

@@ -1,0 +1,223 @@
+"""A folder that ``export`` wrote: open it, evaluate it, run it, profile it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from octavo.analysis.compare import Score, dequantize_outputs, quantize_inputs
+from octavo.device.emulator import DeviceRun, run_on_board
+from octavo.device.host import HostModel
+from octavo.errors import OctavoError
+from octavo.formats.native import read_quantized
+from octavo.ir.graph import Array
+from octavo.ir.plan import Quantized
+from octavo.lower.lower import IntegerModel, lower
+from octavo.quant.observe import Batch, as_inputs
+from octavo.run.float_run import check_inputs, float_run, to_user_layout
+from octavo.targets import Target, load_target
+
+__all__ = ["Build", "Evaluation", "LayerCount", "Profile", "RunResult", "evaluate", "profile", "run"]
+
+MAX_MANIFEST_BYTES = 64 * 2**20
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Build:
+    """An opened folder: its manifest, its network and where its C lies."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    quantized: Quantized
+    model: IntegerModel
+    target: Target
+
+    @property
+    def c_dir(self) -> Path:
+        """The generated C."""
+        return self.folder / "c"
+
+    @staticmethod
+    def open(folder: str | Path) -> Build:
+        """Open a folder; OctavoError when it is not one or is damaged."""
+        path = Path(folder)
+        manifest_path = path / "manifest.json"
+        try:
+            if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
+                raise ValueError("manifest.json is too large")
+            manifest = json.loads(manifest_path.read_text())
+            target = load_target(str(manifest["target"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OctavoError(
+                str(path), f"is not a folder that octavo compile wrote ({error})", "Run octavo compile first."
+            ) from error
+        quantized = read_quantized(path / "quantized")
+        return Build(path, manifest, quantized, lower(quantized), target)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Float against the compiled integer C on a data set; accuracies are None without labels."""
+
+    float_accuracy: float | None
+    integer_accuracy: float | None
+    agreement: float
+    sqnr_db: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """Instructions of one kernel call."""
+
+    name: str
+    kernel: str
+    source: str
+    instructions: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Outputs by name in the user's axis order; instruction counts when an emulated core ran."""
+
+    outputs: dict[str, Array]
+    instructions: int | None = None
+    layers: tuple[LayerCount, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one inference costs on a core. Bytes are bytes, instructions are executed instructions (not cycles)."""
+
+    instructions: int
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    code_bytes: int
+    model_bytes: int
+    stack_bytes: int
+    layers: tuple[dict[str, Any], ...]
+
+
+def _join(model: IntegerModel, integers: Mapping[str, Array]) -> Array:
+    """All inputs of each sample one after the other, int8 [N, bytes]."""
+    parts = [np.ascontiguousarray(integers[name]).reshape(len(integers[name]), -1) for name in model.graph.inputs]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.int8)
+
+
+def _split(model: IntegerModel, joined: Array) -> dict[str, Array]:
+    outputs: dict[str, Array] = {}
+    start = 0
+    for name in model.graph.outputs:
+        type_ = model.graph.types[name]
+        outputs[name] = joined[:, start : start + type_.size].reshape(len(joined), *type_.shape[1:])
+        start += type_.size
+    return outputs
+
+
+def evaluate(
+    build: Build, inputs: Batch, labels: Array | None = None, progress: Callable[[int], None] | None = None
+) -> Evaluation:
+    """Run the float network and the compiled C on the host over the same samples [N, ...].
+
+    SQNR and agreement are of the first output. ``progress(samples)`` is called batch by batch.
+    """
+    graph = build.quantized.graph
+    named = as_inputs(graph, inputs)
+    count = check_inputs(graph, named)
+    if labels is not None:
+        if labels.shape != (count,):
+            raise OctavoError("labels", f"have shape {list(labels.shape)} for {count} samples", "Give one per sample.")
+        classes = graph.types[graph.outputs[0]].size
+        if labels.min() < 0 or labels.max() >= classes:
+            raise OctavoError("labels", f"are not in 0 to {classes - 1}", "Number the classes as the network does.")
+    score = Score()
+    first = graph.outputs[0]
+    with HostModel(build.c_dir) as host, torch.inference_mode():
+        for start in range(0, count, BATCH):
+            part = {name: array[start : start + BATCH] for name, array in named.items()}
+            expected = float_run(graph, part)[first].numpy()
+            integers = quantize_inputs(build.model, part)
+            outputs = _split(build.model, host.run(_join(build.model, integers)))
+            got = dequantize_outputs(build.model, outputs)[first]
+            score.update(expected, got, None if labels is None else labels[start : start + BATCH])
+            if progress is not None:
+                progress(len(expected))
+    known = score.labelled > 0
+    return Evaluation(
+        score.reference_right / count if known else None,
+        score.candidate_right / count if known else None,
+        score.agreement,
+        score.sqnr_db,
+        count,
+    )
+
+
+def run(build: Build, inputs: Batch, on: str = "host", raw: bool = False) -> RunResult:
+    """Run samples [N, ...] through the compiled C on the host or on an emulated core.
+
+    Inputs and outputs are floats in the user's axis order, or with ``raw`` the network's own int8.
+    """
+    graph = build.model.graph
+    if raw:
+        integers = _raw_inputs(build, inputs)
+    else:
+        integers = quantize_inputs(build.model, as_inputs(graph, inputs))
+    joined = _join(build.model, integers)
+    device: DeviceRun | None = None
+    if on == "host":
+        with HostModel(build.c_dir) as host:
+            out = host.run(joined)
+    else:
+        device = run_on_board(build.c_dir, load_target(on), joined)
+        out = device.outputs
+    outputs = _split(build.model, out)
+    values = outputs if raw else dequantize_outputs(build.model, outputs)
+    result = {name: to_user_layout(graph, name, value) for name, value in values.items()}
+    if device is None:
+        return RunResult(result)
+    return RunResult(result, device.total_instructions, _layer_counts(build, device))
+
+
+def _raw_inputs(build: Build, inputs: Batch) -> dict[str, Array]:
+    named = as_inputs(build.model.graph, inputs)
+    for name, array in named.items():
+        if array.dtype.kind not in "iu" or array.min() < -128 or array.max() > 127:
+            raise OctavoError(
+                f"input {name}", f"raw data are {array.dtype}, not int8", "Give int8, or leave out --raw."
+            )
+    return {name: array.astype(np.int8) for name, array in named.items()}
+
+
+def _layer_counts(build: Build, device: DeviceRun) -> tuple[LayerCount, ...]:
+    rows = build.manifest["layers"]
+    return tuple(
+        LayerCount(row["name"], row["kernel"], row["source"], count)
+        for row, count in zip(rows, device.layer_instructions, strict=True)
+    )
+
+
+def profile(build: Build, on: str | None = None) -> Profile:
+    """Run one sample on an emulated core and count instructions and bytes."""
+    graph = build.model.graph
+    zeros = {name: np.zeros((1, *graph.types[name].shape[1:]), np.int8) for name in graph.inputs}
+    device = run_on_board(build.c_dir, load_target(on or build.target.name), _join(build.model, zeros))
+    layers = tuple(
+        {**row, "instructions": count}
+        for row, count in zip(build.manifest["layers"], device.layer_instructions, strict=True)
+    )
+    return Profile(
+        device.total_instructions,
+        int(build.manifest["arena_bytes"]),
+        int(build.manifest["arena_lower_bound_bytes"]),
+        device.code_bytes,
+        device.model_bytes,
+        device.stack_bytes,
+        layers,
+    )

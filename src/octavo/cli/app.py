@@ -1,0 +1,166 @@
+"""The commands, and what exit codes mean.
+
+0 done; 1 refused, with one error that says where, why and what to do; 2 wrong usage; 70 a fault of Octavo itself;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from octavo.errors import OctavoError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="octavo",
+    help="From a trained float network to the same integers everywhere.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Folder = Annotated[Path, typer.Argument(help="A folder that octavo compile wrote.")]
+Config = Annotated[Optional[Path], typer.Option("--config", help="A TOML file; flags win over it.")]  # noqa: UP045
+
+
+@app.command("compile")
+def compile_command(
+    model: Annotated[Optional[Path], typer.Argument(help=".onnx, .tflite or .pt2")] = None,  # noqa: UP045
+    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="Folder to write.")] = None,  # noqa: UP045
+    calibration: Annotated[
+        Optional[Path], typer.Option(help="Samples: .npz, .npy or a folder of images.")  # noqa: UP045
+    ] = None,
+    target: Annotated[Optional[str], typer.Option(help="Device; see octavo targets.")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
+    ranges: Annotated[Optional[str], typer.Option(help="moving-average (default) or minmax.")] = None,  # noqa: UP045
+    granularity: Annotated[Optional[str], typer.Option(help="Of weights: per-channel (default) or per-tensor.")] = None,  # noqa: UP045
+    samples: Annotated[
+        Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples.")  # noqa: UP045
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Quantize a network and write C, .tflite, ONNX and test vectors."""
+    from octavo.cli.commands import compile_model
+
+    flags = {
+        "model": model,
+        "output": output,
+        "calibration": calibration,
+        "target": target,
+        "name": name,
+        "ranges": ranges,
+        "granularity": granularity,
+        "calibration_samples": samples,
+    }
+    compile_model({key: value for key, value in flags.items() if value is not None}, config, json)
+
+
+@app.command("eval")
+def eval_command(
+    folder: Folder,
+    data: Annotated[Path, typer.Option(help="Samples and labels: .npz, .npy or a folder of images.")],
+    samples: Annotated[Optional[int], typer.Option(min=1, help="Use only so many samples.")] = None,  # noqa: UP045
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Float against integer accuracy, agreement and SQNR; runs the compiled C on this machine."""
+    from octavo.cli.commands import evaluate_build
+
+    evaluate_build(folder, data, samples, config, json)
+
+
+@app.command("run")
+def run_command(
+    folder: Folder,
+    input: Annotated[Path, typer.Option("--input", help="One sample or several: .npy or .npz.")],
+    output: Annotated[Optional[Path], typer.Option("--output", help="Write the outputs as .npy.")] = None,  # noqa: UP045
+    on: Annotated[str, typer.Option(help="host, or a target with an emulated board.")] = "host",
+    raw: Annotated[bool, typer.Option("--raw", help="Inputs and outputs are the network's own integers.")] = False,
+    json: Json = False,
+) -> None:
+    """Run samples through the compiled C, on this machine or on an emulated core."""
+    from octavo.cli.commands import run_build
+
+    run_build(folder, input, output, on, raw, json)
+
+
+@app.command("profile")
+def profile_command(
+    folder: Folder,
+    on: Annotated[Optional[str], typer.Option(help="A target; default: the one compiled for.")] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:
+    """Instructions, RAM and flash of one inference, layer by layer, on an emulated core."""
+    from octavo.cli.commands import profile_build
+
+    profile_build(folder, on, json)
+
+
+@app.command("inspect")
+def inspect_command(
+    path: Annotated[Path, typer.Argument(help="A model file, or a folder that octavo compile wrote.")],
+    json: Json = False,
+) -> None:
+    """The network as readable text."""
+    from octavo.cli.commands import inspect_path
+
+    inspect_path(path, json)
+
+
+@app.command("targets")
+def targets_command(json: Json = False) -> None:
+    """The devices that Octavo knows."""
+    from octavo.cli.commands import list_targets
+
+    list_targets(json)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from octavo import __version__
+
+        typer.echo(f"octavo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and leave with one of the documented exit codes."""
+    try:
+        app(standalone_mode=True)
+    except OctavoError as error:
+        _say(f"error: {error.where}\n  why:    {error.why}\n  remedy: {error.remedy}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("interrupted: nothing was written")
+        sys.exit(130)
+    except OSError as error:
+        _say(f"error: {error.filename or 'file system'}\n  why:    {error.strerror}\n  remedy: Check space and rights.")
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("OCTAVO_DEBUG") == "1":
+            raise
+        _say(
+            f"error: a fault of Octavo itself\n  why:    {type(error).__name__}: {error}\n"
+            "  remedy: Please report it; OCTAVO_DEBUG=1 shows the details."
+        )
+        sys.exit(70)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,230 @@
+"""What the commands do: read the arguments' files, call the API, print a table or one JSON object."""
+
+from __future__ import annotations
+
+import json as json_module
+import math
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from octavo import api
+from octavo.build import Build, evaluate, profile, run
+from octavo.cli import tables
+from octavo.cli.progress import progress
+from octavo.datasets import Dataset, Preprocessing, batches, load_dataset
+from octavo.errors import OctavoError
+from octavo.ir.graph import Array, Graph
+from octavo.ir.plan import Quantized
+from octavo.ir.show import show
+from octavo.targets import available_targets, load_target
+
+__all__ = ["compile_model", "evaluate_build", "inspect_path", "list_targets", "profile_build", "run_build"]
+
+KEYS = (
+    "model", "output", "calibration", "target", "name", "ranges", "granularity", "calibration_samples", "preprocessing",
+)  # fmt: skip
+MAX_CONFIG_BYTES = 2**20
+
+
+def _config(path: Path | None) -> dict[str, Any]:
+    """The TOML file's keys; paths in it are relative to it."""
+    if path is None:
+        return {}
+    if not path.is_file() or path.stat().st_size > MAX_CONFIG_BYTES:
+        raise OctavoError(str(path), "is not a configuration file", "Give the path of a TOML file.")
+    try:
+        table = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OctavoError(str(path), f"is not TOML: {error}", "Correct the file.") from error
+    unknown = sorted(set(table) - set(KEYS))
+    if unknown:
+        raise OctavoError(str(path), f"has the unknown keys {', '.join(unknown)}", f"Allowed: {', '.join(KEYS)}.")
+    for key in ("model", "output", "calibration"):
+        if key in table:
+            table[key] = path.parent / str(table[key])
+    return table
+
+
+def _preprocessing(table: Mapping[str, Any]) -> Preprocessing | None:
+    return Preprocessing.from_toml(table["preprocessing"]) if "preprocessing" in table else None
+
+
+def _emit(document: Mapping[str, Any]) -> None:
+    def finite(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    print(json_module.dumps({key: finite(value) for key, value in document.items()}))
+
+
+def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:
+    """Load, calibrate, quantize, write."""
+    options = {**_config(config), **flags}
+    for key, hint in (("model", "a model file"), ("output", "a folder with -o")):
+        if key not in options:
+            raise OctavoError("octavo compile", f"got no {key}", f"Give {hint}.")
+    target = load_target(options.get("target", "cortex-m4"))
+    loaded = api.load(options["model"])
+    if isinstance(loaded, Quantized):
+        if "calibration" in options:
+            raise OctavoError(
+                str(options["model"]), "is quantized already and takes no calibration data", "Leave out --calibration."
+            )
+        quantized = loaded
+    else:
+        quantized = _calibrated(loaded, options)
+    build = api.export(
+        quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
+    )
+    if json:
+        _emit({**_summary(build), "folder": str(build.folder)})
+    else:
+        tables.compiled(build)
+
+
+def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
+    if "calibration" not in options:
+        raise OctavoError(
+            str(options["model"]),
+            "is a float model and needs calibration data",
+            "Give --calibration, 100 samples or more.",
+        )
+    dataset = load_dataset(Path(options["calibration"]), _preprocessing(options))
+    dataset = _first(dataset, options.get("calibration_samples"))
+    with progress("calibrating", len(dataset)) as advance:
+        return api.quantize(
+            graph,
+            batches(dataset),
+            str(options.get("target", "cortex-m4")),
+            str(options.get("ranges", "moving-average")),
+            str(options.get("granularity", "per-channel")),
+            advance,
+        )
+
+
+def _first(dataset: Dataset, count: int | None) -> Dataset:
+    return dataset if count is None else dataset.first(count)
+
+
+def _summary(build: Build) -> dict[str, Any]:
+    keys = ("name", "target", "macs", "model_bytes", "arena_bytes", "arena_lower_bound_bytes", "not_written")
+    return {key: build.manifest[key] for key in keys}
+
+
+def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path | None, json: bool) -> None:
+    """Float against integer over a data set."""
+    build = Build.open(folder)
+    dataset = _first(load_dataset(data, _preprocessing(_config(config))), samples)
+    with progress("evaluating", len(dataset)) as advance:
+        result = evaluate(build, dataset.inputs, dataset.labels, advance)
+    document = {
+        "float_accuracy": result.float_accuracy,
+        "integer_accuracy": result.integer_accuracy,
+        "agreement": result.agreement,
+        "sqnr_db": result.sqnr_db,
+        "samples": result.samples,
+    }
+    if json:
+        _emit(document)
+    else:
+        tables.evaluation(build, result)
+
+
+def run_build(folder: Path, input: Path, output: Path | None, on: str, raw: bool, json: bool) -> None:
+    """Run samples; a sample without the batch axis is taken as a batch of one."""
+    build = Build.open(folder)
+    inputs = _with_batch(build, load_dataset(input).inputs)
+    result = run(build, inputs, on, raw)
+    if output is not None:
+        _save(output, result.outputs)
+    document: dict[str, Any] = {
+        "samples": len(next(iter(result.outputs.values()))),
+        "on": on,
+        "instructions": result.instructions,
+        "layers": None if result.layers is None else [vars(layer) for layer in result.layers],
+        "outputs": {name: value.tolist() for name, value in result.outputs.items()} if output is None else str(output),
+    }
+    if json:
+        _emit(document)
+    else:
+        tables.outputs(result, output)
+
+
+def _with_batch(build: Build, inputs: Any) -> Any:
+    graph = build.model.graph
+
+    def widened(name: str, array: Array) -> Array:
+        return array[None] if array.ndim == len(graph.types[name].shape) - 1 else array
+
+    if isinstance(inputs, Mapping):
+        return {name: widened(name, array) if name in graph.types else array for name, array in inputs.items()}
+    return widened(graph.inputs[0], inputs)
+
+
+def _save(path: Path, outputs: Mapping[str, Array]) -> None:
+    """One output as .npy, several as .npz; written aside, then moved."""
+    if len(outputs) > 1 and path.suffix != ".npz":
+        raise OctavoError(str(path), f"the network has {len(outputs)} outputs", "Give a path that ends in .npz.")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if path.suffix == ".npz":
+                np.savez(file, allow_pickle=False, **{key.replace("/", "_"): value for key, value in outputs.items()})
+            else:
+                np.save(file, next(iter(outputs.values())), allow_pickle=False)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def profile_build(folder: Path, on: str | None, json: bool) -> None:
+    """Instructions and bytes on an emulated core."""
+    build = Build.open(folder)
+    target = on or build.target.name
+    with progress(f"running on {target}", None):
+        result = profile(build, target)
+    if json:
+        _emit({**vars(result), "on": target, "layers": list(result.layers)})
+    else:
+        tables.profiled(build, target, result)
+
+
+def inspect_path(path: Path, json: bool) -> None:
+    """A build folder's layers, or a model file's graph."""
+    if path.is_dir():
+        build = Build.open(path)
+        if json:
+            _emit(build.manifest)
+        else:
+            tables.layers(build)
+        return
+    loaded = api.load(path)
+    graph = loaded.graph if isinstance(loaded, Quantized) else loaded
+    if json:
+        nodes = [
+            {"name": n.name, "op": n.kind, "source": n.source, "shape": list(graph.types[n.outputs[0]].shape)}
+            for n in graph.nodes
+        ]
+        _emit({"name": graph.name, "quantized": isinstance(loaded, Quantized), "nodes": nodes})
+    else:
+        print(show(graph))
+
+
+def list_targets(json: bool) -> None:
+    """Names, memory and boards."""
+    targets = [load_target(name) for name in available_targets()]
+    if json:
+        rows = [
+            {"name": t.name, "description": t.description, "flash_bytes": t.flash_bytes, "ram_bytes": t.ram_bytes,
+             "emulated": t.board is not None}
+            for t in targets
+        ]  # fmt: skip
+        _emit({"targets": rows})
+    else:
+        tables.targets(targets)

@@ -1,0 +1,105 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from octavo.build import Build, Evaluation, Profile, RunResult
+from octavo.targets import Target
+
+__all__ = ["compiled", "evaluation", "layers", "outputs", "profiled", "targets"]
+
+_CONSOLE = Console(width=None)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    """The first column is text, the others are numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    return table
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def compiled(build: Build) -> None:
+    """Where the files are, and what the network needs."""
+    m = build.manifest
+    table = _table("", "", title=f"{m['name']} for {m['target']}")
+    table.add_row("multiply-accumulates", f"{m['macs']:,}")
+    table.add_row("model data", f"{m['model_bytes']:,} bytes of flash")
+    table.add_row("arena", f"{m['arena_bytes']:,} bytes of RAM (lower bound {m['arena_lower_bound_bytes']:,})")
+    table.add_row("files", str(build.folder))
+    _CONSOLE.print(table)
+    for path, reason in m["not_written"].items():
+        _CONSOLE.print(f"[yellow]not written: {path}[/yellow]: {reason}", highlight=False)
+
+
+def evaluation(build: Build, result: Evaluation) -> None:
+    """Float beside integer."""
+    table = _table("", "float", "integer C", title=f"{build.manifest['name']}: {result.samples:,} samples")
+    if result.float_accuracy is not None and result.integer_accuracy is not None:
+        table.add_row("accuracy", f"{result.float_accuracy:.2%}", f"{result.integer_accuracy:.2%}")
+    table.add_row("agreement with float", "", f"{result.agreement:.2%}")
+    table.add_row("SQNR", "", f"{result.sqnr_db:.2f} dB")
+    _CONSOLE.print(table)
+
+
+def outputs(result: RunResult, path: Path | None) -> None:
+    """The outputs or where they were written, and instructions where an emulated core ran."""
+    for name, value in result.outputs.items():
+        text = f"written to {path}" if path is not None else str(value)
+        _CONSOLE.print(f"{name} {list(value.shape)}: {text}", highlight=False, markup=False)
+    if result.layers is not None and result.instructions is not None:
+        table = _table("layer", "instructions", "share")
+        for layer in result.layers:
+            table.add_row(layer.source, f"{layer.instructions:,}", _share(layer.instructions, result.instructions))
+        table.add_row("one inference", f"{result.instructions:,}", "")
+        _CONSOLE.print(table)
+
+
+def profiled(build: Build, target: str, result: Profile) -> None:
+    """Costs per layer, then totals."""
+    table = _table(
+        "layer", "kernel", "MACs", "instructions", "per MAC", "share", "in", "out", "weights",
+        title=f"{build.manifest['name']} on {target} (executed instructions, not cycles; bytes)",
+    )  # fmt: skip
+    for row in result.layers:
+        per_mac = f"{row['instructions'] / row['macs']:.2f}" if row["macs"] else ""
+        numbers = (row["input_bytes"], row["output_bytes"], row["const_bytes"])
+        table.add_row(
+            row["source"], row["kernel"], f"{row['macs']:,}", f"{row['instructions']:,}", per_mac,
+            _share(row["instructions"], result.instructions), *(f"{n:,}" for n in numbers),
+        )  # fmt: skip
+    _CONSOLE.print(table)
+    totals = _table("", "")
+    totals.add_row("instructions", f"{result.instructions:,}")
+    totals.add_row("RAM: arena", f"{result.arena_bytes:,} bytes (lower bound {result.arena_lower_bound_bytes:,})")
+    totals.add_row("RAM: stack", f"{result.stack_bytes:,} bytes")
+    totals.add_row("flash: model data", f"{result.model_bytes:,} bytes")
+    totals.add_row("flash: code", f"{result.code_bytes:,} bytes, with start-up and the test harness")
+    _CONSOLE.print(totals)
+
+
+def layers(build: Build) -> None:
+    """The kernels of a build."""
+    table = _table("layer", "kernel", "output", "MACs", "weights")
+    for row in build.manifest["layers"]:
+        shape = " x ".join(map(str, row["output_shape"]))
+        table.add_row(row["source"], row["kernel"], shape, f"{row['macs']:,}", f"{row['const_bytes']:,}")
+    _CONSOLE.print(table)
+    compiled(build)
+
+
+def targets(known: Sequence[Target]) -> None:
+    """One row a target."""
+    table = _table("target", "flash", "RAM", "")
+    for target in known:
+        table.add_row(target.name, f"{target.flash_bytes:,}", f"{target.ram_bytes:,}", target.description)
+    _CONSOLE.print(table)

@@ -1,0 +1,162 @@
+"""Writes everything a quantized network becomes into one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from octavo.build import Build
+from octavo.c.emit import emit
+from octavo.errors import OctavoError
+from octavo.files import MARKER, replace_folder
+from octavo.formats.native import write_quantized
+from octavo.formats.onnx import write_onnx_qdq
+from octavo.formats.tflite import write_tflite
+from octavo.ir.check import verify
+from octavo.ir.graph import Array, Node
+from octavo.ir.plan import Quantized
+from octavo.lower.liveness import plan_arena
+from octavo.lower.lower import IntegerModel, lower
+from octavo.memory import Arena
+from octavo.ops.base import IntegerOp
+from octavo.run.integer_run import integer_run
+from octavo.targets import Target, load_target
+
+__all__ = ["export"]
+
+VECTORS = 4
+MANIFEST_VERSION = 1
+
+
+def export(quantized: Quantized, folder: str | Path, name: str = "model", target: str | None = None) -> Build:
+    """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
+
+    ``name`` becomes the prefix of the C functions. ``target`` defaults to the one the network was quantized for.
+    A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
+    network does not fit the target or has no integer form.
+    """
+    chosen = load_target(target or quantized.plan.target or "cortex-m4")
+    model = lower(quantized)
+    verify(model.graph, "integer graph")
+    arena = plan_arena(model.graph, chosen.alignment)
+    _check_fit(model, arena, chosen)
+    files = {f"c/{path}": data for path, data in emit(model, arena, name, _golden(model)).items()}
+    files |= {f"quantized/{path}": data for path, data in write_quantized(quantized).items()}
+    refused: dict[str, str] = {}
+    _try("model.tflite", lambda: write_tflite(quantized), files, refused)
+    _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
+    manifest = _manifest(model, arena, chosen, name, refused)
+    manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
+    files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
+    replace_folder(Path(folder), files)
+    return Build.open(folder)
+
+
+def _try(path: str, write: Callable[[], bytes], files: dict[str, bytes], refused: dict[str, str]) -> None:
+    try:
+        files[path] = write()
+    except OctavoError as error:
+        refused[path] = str(error)
+
+
+def model_bytes(model: IntegerModel) -> int:
+    """Bytes of all constants that the model's C carries."""
+    used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
+    return sum(model.graph.types[value].nbytes for value in used)
+
+
+def _check_fit(model: IntegerModel, arena: Arena, target: Target) -> None:
+    data = model_bytes(model)
+    if data > target.flash_bytes:
+        biggest = max(model.graph.nodes, key=lambda node: _const_bytes(model, node))
+        raise OctavoError(
+            biggest.source or biggest.name,
+            f"the weights take {data:,} bytes, {target.name} has {target.flash_bytes:,} bytes of flash; this layer is "
+            f"the largest with {_const_bytes(model, biggest):,}",
+            "Choose a narrower network or a target with more flash.",
+        )
+    if arena.size > target.ram_bytes:
+        graph = model.graph
+        widest = max(graph.nodes, key=lambda n: sum(graph.types[v].nbytes for v in _moving(model, n)))
+        raise OctavoError(
+            widest.source or widest.name,
+            f"the arena takes {arena.size:,} bytes, {target.name} has {target.ram_bytes:,} bytes of RAM; this layer "
+            "holds the most at once",
+            "Lower the input's resolution, or choose a target with more RAM.",
+        )
+
+
+def _moving(model: IntegerModel, node: Node) -> list[str]:
+    return [value for value in (*node.inputs, *node.outputs) if value not in model.graph.consts]
+
+
+def _const_bytes(model: IntegerModel, node: Node) -> int:
+    return sum(model.graph.types[value].nbytes for value in node.inputs if value in model.graph.consts)
+
+
+def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Random inputs and what the integer executor makes of them."""
+    rng = np.random.default_rng(2026)
+    shapes = {name: model.graph.types[name].shape[1:] for name in model.graph.inputs}
+    inputs: dict[str, Array] = {n: rng.integers(-128, 128, (VECTORS, *s)).astype(np.int8) for n, s in shapes.items()}
+    outputs = integer_run(model.graph, inputs)
+    return inputs, {name: value.numpy() for name, value in outputs.items()}
+
+
+def _manifest(model: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]) -> dict[str, Any]:
+    layers = [layer(model, node) for node in model.graph.nodes if not _integer_op(node).alias]
+    return {
+        "version": MANIFEST_VERSION,
+        "name": name,
+        "target": target.name,
+        "rounding": target.arithmetic.rounding,
+        "inputs": [_port(model, value) for value in model.graph.inputs],
+        "outputs": [_port(model, value) for value in model.graph.outputs],
+        "macs": sum(entry["macs"] for entry in layers),
+        "model_bytes": model_bytes(model),
+        "arena_bytes": arena.size,
+        "arena_lower_bound_bytes": arena.lower_bound,
+        "arena_strategy": arena.strategy,
+        "arena_offsets": dict(arena.offsets),
+        "layers": layers,
+        "not_written": refused,
+    }
+
+
+def _integer_op(node: Node) -> IntegerOp:
+    assert isinstance(node.op, IntegerOp)
+    return node.op
+
+
+def layer(model: IntegerModel, node: Node) -> dict[str, Any]:
+    """A kernel call's row in the manifest."""
+    graph = model.graph
+    inputs, outputs = [graph.types[v] for v in node.inputs], [graph.types[v] for v in node.outputs]
+    moving = [graph.types[v].nbytes for v in node.inputs if v not in graph.consts]
+    return {
+        "name": node.name,
+        "kernel": _integer_op(node).kernel,
+        "source": node.source,
+        "output_shape": list(outputs[0].shape),
+        "macs": _integer_op(node).macs(inputs, outputs),
+        "input_bytes": sum(moving),
+        "output_bytes": sum(t.nbytes for t in outputs),
+        "const_bytes": _const_bytes(model, node),
+    }
+
+
+def _port(model: IntegerModel, value: str) -> dict[str, Any]:
+    encoding, type_ = model.encodings[value], model.graph.types[value]
+    return {
+        "name": value,
+        "shape": list(type_.shape),
+        "dtype": type_.dtype,
+        "scale": float(encoding.scale[0]),
+        "zero_point": int(encoding.zero_point[0]),
+        "user_axes": list(model.graph.layouts.get(value, range(len(type_.shape)))),
+    }

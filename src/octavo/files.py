@@ -1,0 +1,56 @@
+"""Writes a folder whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from octavo.errors import OctavoError
+
+__all__ = ["MARKER", "replace_folder"]
+
+MARKER = "manifest.json"
+
+
+def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` (relative path -> contents) into a temporary folder, then move it to ``folder``.
+
+    An existing folder is replaced only when it is empty or holds an earlier result (its ``manifest.json``). On any
+    error, a full disk and Ctrl-C included, ``folder`` is as it was.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise OctavoError(str(folder), "exists and is not a folder", "Choose another output folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise OctavoError(str(folder), "holds files that Octavo did not write", "Choose an empty or new output folder.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        for relative, contents in files.items():
+            path = stage / "new" / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents)
+        if folder.exists():
+            os.rename(folder, stage / "old")
+        try:
+            os.rename(stage / "new", folder)
+        except BaseException:
+            if (stage / "old").exists():
+                os.rename(stage / "old", folder)
+            raise
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _cannot_write(folder: Path, error: OSError) -> OctavoError:
+    return OctavoError(
+        str(folder), f"cannot be written ({error.strerror or error})", "Free space or choose another output folder."
+    )

@@ -1,1 +1,0 @@
-"""Octavo: quant/ranges."""

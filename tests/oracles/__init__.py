@@ -1,0 +1,1 @@
+"""What the tests check against: real models and data, other runtimes, emulated cores."""
