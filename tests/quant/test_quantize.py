@@ -172,3 +172,23 @@ def test_encodings_refuse_nonsense() -> None:
     for scale, zero_point in ((0.0, 0), (-1.0, 0), (np.nan, 0), (1.0, 128)):
         with pytest.raises(OctavoError):
             QParams("int8", np.array([scale], np.float32), np.array([zero_point]))
+
+
+def test_an_accumulator_that_leaves_32_bits_is_refused_by_name() -> None:
+    b = GraphBuilder("wide")
+    x = b.input("x", TensorType((1, 70_000)))
+    w = b.const(np.ones((1, 70_000), np.float32), "w")
+    graph = b.finish([b.add(FullyConnected(), [x, w, b.const(np.zeros(1), "b")], "fc", "head.wide")])
+    with pytest.raises(OctavoError, match=r"head\.wide.*32 bits"):
+        lower(quantize_graph(graph, [np.ones((1, 70_000), np.float32)]))
+
+
+def test_an_output_that_is_all_but_constant_is_refused_by_name() -> None:
+    b = GraphBuilder("narrow")
+    x = b.input("x", TensorType((1, 4)))
+    w = b.const(np.array([[1, -1, 1, -1]], np.float32), "w")
+    graph = b.finish([b.add(FullyConnected(), [x, w, b.const(np.zeros(1), "b")], "fc", "head.narrow")])
+    data = np.full((4, 4), 100, np.float32)
+    data[0, 0] += 1e-5
+    with pytest.raises(OctavoError, match=r"head\.narrow"):
+        lower(quantize_graph(graph, [data]))

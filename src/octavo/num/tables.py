@@ -80,8 +80,11 @@ def requantize_table(x: QParams, y: QParams) -> Table:
 
 
 def clip_table(x: QParams, y: QParams, low: float, high: float) -> Table:
-    """RELU, RELU6 and every other clip: requantize, then clamp. The scale ratio is a float32 quotient, as TFLM's."""
-    multiplier, shift = quantize_multiplier(float(_scale(x) / _scale(y)))
+    """RELU and every other clip: requantize, then clamp.
+
+    TFLM's RELU6 only clamps: it equals this where x and y share an encoding.
+    """
+    multiplier, shift = quantize_multiplier(float(_scale(x)) / float(_scale(y)))
     limits = activation_limits(low, high, float(_scale(y)), int(y.zero_point[0]))
     return _table(requantize(_centred(x), multiplier, shift) + int(y.zero_point[0]), *limits)
 
@@ -89,9 +92,10 @@ def clip_table(x: QParams, y: QParams, low: float, high: float) -> Table:
 def leaky_relu_table(x: QParams, y: QParams, alpha: float) -> Table:
     """LEAKY_RELU."""
     centred = _centred(x)
-    slope = float(_scale(x) * np.float32(alpha) / _scale(y))
+    scale_x, scale_y = float(_scale(x)), float(_scale(y))
+    slope = scale_x * float(np.float32(alpha)) / scale_y
     below = requantize(centred, *quantize_multiplier(abs(slope))) * (1 if slope >= 0 else -1)
-    above = requantize(centred, *quantize_multiplier(float(_scale(x) / _scale(y))))
+    above = requantize(centred, *quantize_multiplier(scale_x / scale_y))
     return _table(torch.where(centred >= 0, above, below) + int(y.zero_point[0]))
 
 
@@ -170,8 +174,8 @@ def _int16(x: torch.Tensor) -> torch.Tensor:
 def hard_swish_table(x: QParams, y: QParams) -> Table:
     """HARD_SWISH in 16-bit fixed point."""
     hires = np.float32(1 / 128) * _scale(x)
-    out_multiplier, out_shift = quantize_multiplier(float(hires / _scale(y)))
-    reluish = quantize_multiplier(float(hires / np.float32(3 / 32768)))
+    out_multiplier, out_shift = quantize_multiplier(float(hires) / float(_scale(y)))
+    reluish = quantize_multiplier(float(hires) / (3 / 32768))
     if out_shift > 0:
         return table_from_function(lambda v: v * np.clip(v + 3, 0, 6) / 6, x, y)
     wide = _centred(x) * 128

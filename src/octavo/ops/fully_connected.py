@@ -44,7 +44,7 @@ class FullyConnected(Op):
         """A QFullyConnected."""
         out_features, in_features = site.type(1).shape
         rows = site.out_type().size // out_features
-        fields, consts = requantized_parameters(site, self.activation, fully_connected=True)
+        fields, consts = requantized_parameters(site, self.activation)
         op = QFullyConnected(rows=rows, in_features=in_features, out_features=out_features, **fields)
         return Lowered(op, (0,), consts)
 

@@ -9,7 +9,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array
 from octavo.num.qparams import PerChannel, QParams
 from octavo.num.tables import activation_limits
-from octavo.ops.base import Site
+from octavo.ops.base import Op, Site
 from octavo.ops.integer import conv_requantization
 from octavo.ops.unary import Clip
 
@@ -34,9 +34,7 @@ def quantize_bias(bias: Array, x: QParams, w: QParams, where: str) -> NDArray[np
     return q.astype(np.int32)
 
 
-def requantized_parameters(
-    site: Site, activation: Clip, fully_connected: bool = False
-) -> tuple[dict[str, int], dict[str, Array]]:
+def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int], dict[str, Array]]:
     """The fields and constants of an operator that accumulates and requantizes.
 
     Fields: per_channel, input_zero_point, output_zero_point, act_min, act_max. Constants: weights, bias, multiplier,
@@ -46,8 +44,10 @@ def requantized_parameters(
     where = site.node.source or site.node.name
     if np.any(w.zero_point != 0):
         raise OctavoError(where, "its weights have a zero_point", "Quantize weights symmetrically.")
-    multiplier, shift = conv_requantization(x.scale[0], w.scale, y.scale[0], fully_connected)
+    multiplier, shift = conv_requantization(x.scale[0], w.scale, y.scale[0])
     act_min, act_max = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]))
+    weights, bias = site.integers(1), quantize_bias(site.const(2), x, w, where)
+    _check_accumulator(site, weights, bias, shift, where)
     fields = {
         "per_channel": int(isinstance(w.granularity, PerChannel)),
         "input_zero_point": int(x.zero_point[0]),
@@ -56,9 +56,30 @@ def requantized_parameters(
         "act_max": act_max,
     }
     consts: dict[str, Array] = {
-        "weights": site.integers(1),
-        "bias": quantize_bias(site.const(2), x, w, where),
+        "weights": weights,
+        "bias": bias,
         "multiplier": multiplier,
         "shift": shift,
     }
     return fields, consts
+
+
+def _check_accumulator(site: Site, weights: Array, bias: Array, shift: Array, where: str) -> None:
+    """OctavoError unless every accumulator, shifted left where its multiplier is above 1, stays in int32."""
+    zero_point = int(site.x(0).zero_point[0])
+    reach = max(127 - zero_point, zero_point + 128)
+    assert isinstance(site.node.op, Op)
+    others = tuple(axis for axis in range(weights.ndim) if axis != site.node.op.channel_axis)
+    bound = np.abs(weights.astype(np.int64)).sum(axis=others) * reach + np.abs(bias.astype(np.int64))
+    if (bound >= 2**31).any():
+        raise OctavoError(
+            where,
+            f"its accumulator can reach {int(bound.max()):,}, more than 32 bits hold",
+            "Split the layer into smaller ones, or lower its bias.",
+        )
+    if (bound << np.maximum(shift.astype(np.int64), 0) >= 2**31).any():
+        raise OctavoError(
+            where,
+            "its output range is so narrow that rescaling leaves 32 bits",
+            "The layer's output is all but constant on the calibration data: check the data, or prune the layer.",
+        )

@@ -28,11 +28,8 @@ def add_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
 
 
 def sub_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
-    """The same of SUB, whose quotients TFLM rounds to float32."""
-    sa, sb, sy = (np.float32(q.scale[0]) for q in (a, b, y))
-    twice = np.float32(2) * max(sa, sb)
-    output = np.float32(twice / (np.float32(1 << LEFT_SHIFT) * sy))
-    return _fields(a, b, y, float(np.float32(sa / twice)), float(np.float32(sb / twice)), float(output))
+    """The same of SUB."""
+    return add_parameters(a, b, y)
 
 
 def _fields(a: QParams, b: QParams, y: QParams, ra: float, rb: float, ry: float) -> dict[str, Any]:

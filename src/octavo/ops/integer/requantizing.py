@@ -17,19 +17,14 @@ _MAX_INPUT = 255
 
 
 def conv_requantization(
-    input_scale: float, weight_scales: NDArray[np.float32], output_scale: float, fully_connected: bool = False
+    input_scale: float, weight_scales: NDArray[np.float32], output_scale: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
     """(multiplier int32 [n], shift int8 [n]) for M = input_scale * weight_scale / output_scale.
 
-    Computed in float64 from float32 scales; a per-tensor fully connected layer first rounds the product of input and
-    weight scale to float32, as TFLM does.
+    Computed in float64 from float32 scales, as the interpreter does; see docs/numerics.md for the fully connected case.
     """
-    sx, sw, sy = np.float32(input_scale), np.asarray(weight_scales, np.float32), np.float32(output_scale)
-    if fully_connected and sw.size == 1:
-        product = (sx * sw).astype(np.float64)
-    else:
-        product = np.float64(sx) * sw.astype(np.float64)
-    return quantize_multipliers(product / np.float64(sy))
+    product = np.float64(np.float32(input_scale)) * np.asarray(weight_scales, np.float32).astype(np.float64)
+    return quantize_multipliers(product / np.float64(np.float32(output_scale)))
 
 
 def accumulate_dtype(weights: torch.Tensor, axis: int) -> torch.dtype:

@@ -59,9 +59,9 @@ class QSoftmax(IntegerOp):
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
-        """Several depths and scales."""
+        """Several depths and scales; the last so flat that every probability rounds to 0."""
         made = []
-        for depth, scale in ((2, 0.1), (10, 0.05), (100, 0.3), (12, 2.0), (1, 0.1)):
+        for depth, scale in ((2, 0.1), (10, 0.05), (100, 0.3), (12, 2.0), (1, 0.1), (1000, 0.0005)):
             op = cls(outer=3, depth=depth, **softmax_parameters(scale))
             types = TensorType((1, 3, depth), "int8"), TensorType((256,), "int32")
             made.append(Example(op, types, {1: softmax_table(scale)}))
