@@ -112,7 +112,7 @@ def _linear(rng: Rng, x: QParams, weights: tuple[np.ndarray, QParams], channels:
         "per_channel": int(w.per_channel), "input_zero_point": int(x.zero_point[0]),
         "output_zero_point": int(y.zero_point[0]), **limits,
     }  # fmt: skip
-    requantization = conv_requantization(x.scale[0], w.scale, y.scale[0], fully)
+    requantization = conv_requantization(x.scale[0], w.scale, y.scale[0])
     return _bias(rng, x, w, channels), y, code, fields, requantization
 
 

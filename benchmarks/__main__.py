@@ -1,0 +1,29 @@
+"""``python -m benchmarks [NAME ...]``: run all benchmarks, or those named."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import accuracy, exactness, memory, speed
+
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "exactness": exactness.main,
+    "accuracy": accuracy.main,
+    "memory": memory.main,
+    "speed": speed.main,
+}
+
+
+def main() -> None:
+    """Run the benchmarks."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        print(f"== {name}", flush=True)
+        BENCHMARKS[name]()
+
+
+main()

@@ -1,0 +1,105 @@
+"""Time to quantize EfficientNet-Lite0 and to evaluate ResNet8's integers, beside ONNX Runtime and LiteRT.
+
+All rows are measured in this run on this machine, with two threads where a tool takes a number of threads.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.workloads import Workload, efficientnet_lite0, tiny
+from octavo import api
+from octavo.analysis.compare import quantize_inputs
+from octavo.device.host import HostModel
+
+__all__ = ["main"]
+
+THREADS = 2
+CALIBRATION = 50
+
+
+def main() -> None:
+    """Seconds, and the ratio to Octavo's."""
+    torch.set_num_threads(THREADS)
+    _quantization(efficientnet_lite0())
+    _evaluation(tiny("resnet8_cifar10"))
+
+
+def _timed(run: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
+
+
+def _quantization(workload: Workload) -> None:
+    images = workload.calibration[:CALIBRATION]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            workload.model, (torch.from_numpy(images[:1]),), str(path), dynamo=False, input_names=["image"]
+        )
+        ours, _ = _timed(lambda: api.quantize(api.load(path), images, target="host"))
+        theirs, _ = _timed(lambda: _onnxruntime(path, images, Path(folder) / "quantized.onnx"))
+    print(f"EfficientNet-Lite0: import, calibrate on {CALIBRATION} images, quantize (bar: 30 s)")
+    print(f"  octavo                        {ours:8.2f} s")
+    print(f"  onnxruntime quantize_static   {theirs:8.2f} s   ratio {theirs / ours:.2f}", flush=True)
+
+
+def _onnxruntime(source: Path, images: Any, target: Path) -> None:
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rows = iter(images)
+
+        def get_next(self) -> Any:
+            row = next(self.rows, None)
+            return None if row is None else {"image": row[None]}
+
+    quantize_static(str(source), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True)
+
+
+def _evaluation(workload: Workload) -> None:
+    quantized = api.quantize(api.load(workload.model), workload.calibration)
+    with tempfile.TemporaryDirectory() as folder:
+        build = api.export(quantized, Path(folder) / "build")
+        name = build.model.graph.inputs[0]
+
+        def integers() -> Any:
+            return quantize_inputs(build.model, {name: workload.test})[name].reshape(len(workload.test), -1)
+
+        with HostModel(build.c_dir) as host:
+            inputs = integers()
+            ours, outputs = _timed(lambda: host.run(inputs))
+        theirs, others = _timed(lambda: _litert((build.folder / "model.tflite").read_bytes(), inputs))
+    accuracy = [float((rows.argmax(1) == workload.labels).mean()) for rows in (outputs, others)]
+    print(f"ResNet8: {len(inputs):,} images in integers (bar: 60 s)")
+    print(
+        f"  octavo's C on the host        {ours:8.2f} s   {1000 * ours / len(inputs):.3f} ms, accuracy {accuracy[0]:.4f}"
+    )
+    print(
+        f"  LiteRT (XNNPACK, own integers){theirs:8.2f} s   {theirs * each:.3f} ms, "
+        f"accuracy {accuracy[1]:.4f}, ratio {theirs / ours:.2f}",
+        flush=True,
+    )
+
+
+def _litert(model: bytes, inputs: Any) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, num_threads=THREADS)
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    rows = []
+    for row in inputs:
+        interpreter.set_tensor(source["index"], row.reshape(source["shape"]))
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(target["index"])[0].copy())
+    return np.stack(rows)
