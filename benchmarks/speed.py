@@ -81,9 +81,8 @@ def _evaluation(workload: Workload) -> None:
         theirs, others = _timed(lambda: _litert((build.folder / "model.tflite").read_bytes(), inputs))
     accuracy = [float((rows.argmax(1) == workload.labels).mean()) for rows in (outputs, others)]
     print(f"ResNet8: {len(inputs):,} images in integers (bar: 60 s)")
-    print(
-        f"  octavo's C on the host        {ours:8.2f} s   {1000 * ours / len(inputs):.3f} ms, accuracy {accuracy[0]:.4f}"
-    )
+    each = 1000 / len(inputs)
+    print(f"  octavo's C on the host        {ours:8.2f} s   {ours * each:.3f} ms, accuracy {accuracy[0]:.4f}")
     print(
         f"  LiteRT (XNNPACK, own integers){theirs:8.2f} s   {theirs * each:.3f} ms, "
         f"accuracy {accuracy[1]:.4f}, ratio {theirs / ours:.2f}",

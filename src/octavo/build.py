@@ -94,14 +94,17 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Profile:
-    """What one inference costs on a core. Bytes are bytes, instructions are executed instructions (not cycles)."""
+    """What one inference costs. Bytes are bytes, instructions are executed instructions (not cycles).
 
-    instructions: int
+    On the host only the planned memory is known: instructions, code_bytes and stack_bytes are None.
+    """
+
+    instructions: int | None
     arena_bytes: int
     arena_lower_bound_bytes: int
-    code_bytes: int
+    code_bytes: int | None
     model_bytes: int
-    stack_bytes: int
+    stack_bytes: int | None
     layers: tuple[dict[str, Any], ...]
 
 
@@ -204,7 +207,11 @@ def _layer_counts(build: Build, device: DeviceRun) -> tuple[LayerCount, ...]:
 
 
 def profile(build: Build, on: str | None = None) -> Profile:
-    """Run one sample on an emulated core and count instructions and bytes."""
+    """Run one sample on an emulated core and count instructions and bytes; with ``host``, count bytes alone."""
+    planned = (int(build.manifest["arena_bytes"]), int(build.manifest["arena_lower_bound_bytes"]))
+    if on == "host":
+        rows = tuple({**row, "instructions": None} for row in build.manifest["layers"])
+        return Profile(None, *planned, None, int(build.manifest["model_bytes"]), None, rows)
     graph = build.model.graph
     zeros = {name: np.zeros((1, *graph.types[name].shape[1:]), np.int8) for name in graph.inputs}
     device = run_on_board(build.c_dir, load_target(on or build.target.name), _join(build.model, zeros))
@@ -214,8 +221,7 @@ def profile(build: Build, on: str | None = None) -> Profile:
     )
     return Profile(
         device.total_instructions,
-        int(build.manifest["arena_bytes"]),
-        int(build.manifest["arena_lower_bound_bytes"]),
+        *planned,
         device.code_bytes,
         device.model_bytes,
         device.stack_bytes,

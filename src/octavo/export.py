@@ -13,7 +13,7 @@ import numpy as np
 from octavo.build import Build
 from octavo.c.emit import emit
 from octavo.errors import OctavoError
-from octavo.files import MARKER, replace_folder
+from octavo.files import GENERATOR, MARKER, replace_folder
 from octavo.formats.native import write_quantized
 from octavo.formats.onnx import write_onnx_qdq
 from octavo.formats.tflite import write_tflite
@@ -111,6 +111,7 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
 def _manifest(model: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]) -> dict[str, Any]:
     layers = [layer(model, node) for node in model.graph.nodes if not _integer_op(node).alias]
     return {
+        "generator": GENERATOR,
         "version": MANIFEST_VERSION,
         "name": name,
         "target": target.name,

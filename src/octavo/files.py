@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -10,21 +11,24 @@ from pathlib import Path
 
 from octavo.errors import OctavoError
 
-__all__ = ["MARKER", "replace_folder"]
+__all__ = ["GENERATOR", "MARKER", "replace_folder"]
 
 MARKER = "manifest.json"
+# The value of the marker's key "generator"; many tools write a manifest.json.
+GENERATOR = "octavo"
+MAX_MARKER_BYTES = 64 * 2**20
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write ``files`` (relative path -> contents) into a temporary folder, then move it to ``folder``.
 
-    An existing folder is replaced only when it is empty or holds an earlier result (its ``manifest.json``). On any
-    error, a full disk and Ctrl-C included, ``folder`` is as it was.
+    An existing folder is replaced only when it is empty or holds an earlier result (a ``manifest.json`` that Octavo
+    wrote). On any error, a full disk and Ctrl-C included, ``folder`` is as it was.
     """
     folder = folder.absolute()
     if folder.exists() and not folder.is_dir():
         raise OctavoError(str(folder), "exists and is not a folder", "Choose another output folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder / MARKER):
         raise OctavoError(str(folder), "holds files that Octavo did not write", "Choose an empty or new output folder.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +52,16 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         raise _cannot_write(folder, error) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _is_ours(marker: Path) -> bool:
+    try:
+        if marker.stat().st_size > MAX_MARKER_BYTES:
+            return False
+        manifest = json.loads(marker.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("generator") == GENERATOR
 
 
 def _cannot_write(folder: Path, error: OSError) -> OctavoError:

@@ -27,8 +27,8 @@ PROFILE = {
     "model_bytes": 70000,
     "instructions": 20_000_000,
     "layers": [
-        {"name": "stem", "kind": "QConv2D", "macs": 56448, "instructions": 1_500_000},
-        {"name": "pointwise", "kind": "QConv2D", "macs": 802816, "instructions": 9_000_000},
+        {"source": "stem", "kernel": "conv2d_s8", "macs": 56448, "instructions": 1_500_000},
+        {"source": "pointwise", "kernel": "conv2d_s8", "macs": 802816, "instructions": 9_000_000},
     ],
 }
 

@@ -96,7 +96,7 @@ def run_command(
 @app.command("profile")
 def profile_command(
     folder: Folder,
-    on: Annotated[Optional[str], typer.Option(help="A target; default: the one compiled for.")] = None,  # noqa: UP045
+    on: Annotated[Optional[str], typer.Option(help="A target, or host; default: the one compiled for.")] = None,  # noqa: UP045
     json: Json = False,
 ) -> None:
     """Instructions, RAM and flash of one inference, layer by layer, on an emulated core."""
@@ -146,11 +146,14 @@ def main() -> None:
     except OctavoError as error:
         _say(f"error: {error.where}\n  why:    {error.why}\n  remedy: {error.remedy}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        _say("interrupted: nothing was written")
-        sys.exit(130)
+    except SystemExit as leaving:
+        # Typer turns Ctrl-C into this code without a word.
+        if leaving.code == 130:
+            _say("interrupted: nothing is half-written")
+        raise
     except OSError as error:
-        _say(f"error: {error.filename or 'file system'}\n  why:    {error.strerror}\n  remedy: Check space and rights.")
+        where, why = error.filename or "file system", error.strerror or error
+        _say(f"error: {where}\n  why:    {why}\n  remedy: Check space and rights.")
         sys.exit(1)
     except Exception as error:
         if os.environ.get("OCTAVO_DEBUG") == "1":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 
 from octavo import api
 from octavo.build import Build, evaluate, profile, run
@@ -29,6 +30,11 @@ __all__ = ["compile_model", "evaluate_build", "inspect_path", "list_targets", "p
 KEYS = (
     "model", "output", "calibration", "target", "name", "ranges", "granularity", "calibration_samples", "preprocessing",
 )  # fmt: skip
+# The keys that are not texts.
+TYPES: Mapping[str, tuple[type, str]] = {
+    "calibration_samples": (int, "a whole number, 1 or more"),
+    "preprocessing": (dict, "a section"),
+}
 MAX_CONFIG_BYTES = 2**20
 
 
@@ -45,9 +51,13 @@ def _config(path: Path | None) -> dict[str, Any]:
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise OctavoError(str(path), f"has the unknown keys {', '.join(unknown)}", f"Allowed: {', '.join(KEYS)}.")
+    for key, value in table.items():
+        kind, wanted = TYPES.get(key, (str, "a text in quotes"))
+        if type(value) is not kind or (isinstance(value, int) and value < 1):
+            raise OctavoError(f"{path}, {key}", f"is {value!r}", f"Give {wanted}.")
     for key in ("model", "output", "calibration"):
         if key in table:
-            table[key] = path.parent / str(table[key])
+            table[key] = path.parent / table[key]
     return table
 
 
@@ -65,9 +75,9 @@ def _emit(document: Mapping[str, Any]) -> None:
 def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:
     """Load, calibrate, quantize, write."""
     options = {**_config(config), **flags}
-    for key, hint in (("model", "a model file"), ("output", "a folder with -o")):
+    for key, hint in (("model", "MODEL"), ("output", "-o FOLDER")):
         if key not in options:
-            raise OctavoError("octavo compile", f"got no {key}", f"Give {hint}.")
+            raise typer.BadParameter(f"give {hint}, or {key} in the file of --config")
     target = load_target(options.get("target", "cortex-m4"))
     loaded = api.load(options["model"])
     if isinstance(loaded, Quantized):
@@ -167,24 +177,30 @@ def _with_batch(build: Build, inputs: Any) -> Any:
 
 
 def _save(path: Path, outputs: Mapping[str, Array]) -> None:
-    """One output as .npy, several as .npz; written aside, then moved."""
+    """One output as .npy, several as .npz; written aside, then moved over a plain file or to a new one."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OctavoError(str(path), "is not a plain file", "Choose another --output.")
     if len(outputs) > 1 and path.suffix != ".npz":
         raise OctavoError(str(path), f"the network has {len(outputs)} outputs", "Give a path that ends in .npz.")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
-            if path.suffix == ".npz":
-                np.savez(file, allow_pickle=False, **{key.replace("/", "_"): value for key, value in outputs.items()})
-            else:
-                np.save(file, next(iter(outputs.values())), allow_pickle=False)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
+            written = Path(aside) / path.name
+            with written.open("wb") as file:
+                if path.suffix == ".npz":
+                    arrays: dict[str, Any] = {key.replace("/", "_"): value for key, value in outputs.items()}
+                    np.savez(file, **arrays)
+                else:
+                    np.save(file, next(iter(outputs.values())), allow_pickle=False)
+            os.replace(written, path)
+    except OSError as error:
+        raise OctavoError(
+            str(path), f"cannot be written ({error.strerror or error})", "Free space or choose another --output."
+        ) from error
 
 
 def profile_build(folder: Path, on: str | None, json: bool) -> None:
-    """Instructions and bytes on an emulated core."""
+    """Instructions and bytes on an emulated core, or bytes alone for the host."""
     build = Build.open(folder)
     target = on or build.target.name
     with progress(f"running on {target}", None):

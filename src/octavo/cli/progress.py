@@ -15,7 +15,7 @@ __all__ = ["progress"]
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Gives a function that is called with the number of samples done since the last call."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)

@@ -13,7 +13,8 @@ from octavo.targets import Target
 
 __all__ = ["compiled", "evaluation", "layers", "outputs", "profiled", "targets"]
 
-_CONSOLE = Console(width=None)
+# Names come from the user's files and may hold brackets and colons: nothing in a text is a style.
+_CONSOLE = Console(markup=False, emoji=False, highlight=False)
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -24,8 +25,12 @@ def _table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "-"
+def _share(part: int | None, whole: int | None) -> str:
+    return f"{part / whole:.1%}" if part is not None and whole else "-"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
 
 
 def compiled(build: Build) -> None:
@@ -38,7 +43,7 @@ def compiled(build: Build) -> None:
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
     for path, reason in m["not_written"].items():
-        _CONSOLE.print(f"[yellow]not written: {path}[/yellow]: {reason}", highlight=False)
+        _CONSOLE.print(f"not written: {path}: {reason}", style="yellow")
 
 
 def evaluation(build: Build, result: Evaluation) -> None:
@@ -55,7 +60,7 @@ def outputs(result: RunResult, path: Path | None) -> None:
     """The outputs or where they were written, and instructions where an emulated core ran."""
     for name, value in result.outputs.items():
         text = f"written to {path}" if path is not None else str(value)
-        _CONSOLE.print(f"{name} {list(value.shape)}: {text}", highlight=False, markup=False)
+        _CONSOLE.print(f"{name} {list(value.shape)}: {text}")
     if result.layers is not None and result.instructions is not None:
         table = _table("layer", "instructions", "share")
         for layer in result.layers:
@@ -65,25 +70,25 @@ def outputs(result: RunResult, path: Path | None) -> None:
 
 
 def profiled(build: Build, target: str, result: Profile) -> None:
-    """Costs per layer, then totals."""
+    """Costs per layer, then totals; what was not counted is a dash."""
     table = _table(
         "layer", "kernel", "MACs", "instructions", "per MAC", "share", "in", "out", "weights",
         title=f"{build.manifest['name']} on {target} (executed instructions, not cycles; bytes)",
     )  # fmt: skip
     for row in result.layers:
-        per_mac = f"{row['instructions'] / row['macs']:.2f}" if row["macs"] else ""
+        per_mac = f"{row['instructions'] / row['macs']:.2f}" if row["macs"] and row["instructions"] else ""
         numbers = (row["input_bytes"], row["output_bytes"], row["const_bytes"])
         table.add_row(
-            row["source"], row["kernel"], f"{row['macs']:,}", f"{row['instructions']:,}", per_mac,
+            row["source"], row["kernel"], f"{row['macs']:,}", _count(row["instructions"]), per_mac,
             _share(row["instructions"], result.instructions), *(f"{n:,}" for n in numbers),
         )  # fmt: skip
     _CONSOLE.print(table)
     totals = _table("", "")
-    totals.add_row("instructions", f"{result.instructions:,}")
+    totals.add_row("instructions", _count(result.instructions))
     totals.add_row("RAM: arena", f"{result.arena_bytes:,} bytes (lower bound {result.arena_lower_bound_bytes:,})")
-    totals.add_row("RAM: stack", f"{result.stack_bytes:,} bytes")
+    totals.add_row("RAM: stack", f"{_count(result.stack_bytes)} bytes")
     totals.add_row("flash: model data", f"{result.model_bytes:,} bytes")
-    totals.add_row("flash: code", f"{result.code_bytes:,} bytes, with start-up and the test harness")
+    totals.add_row("flash: code", f"{_count(result.code_bytes)} bytes, with start-up and the test harness")
     _CONSOLE.print(totals)
 
 

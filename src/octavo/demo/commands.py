@@ -37,7 +37,7 @@ class Layer:
     """One layer's row of a profile; ``instructions`` is None without an emulated core."""
 
     name: str
-    kind: str
+    kernel: str
     macs: int
     instructions: int | None
 
@@ -75,7 +75,7 @@ def profile(folder: Path, where: str) -> Profile:
     """Size and work of the compiled network on ``where``: a board, or ``host``."""
     said = _octavo("profile", str(folder), "--on", where)
     layers = (
-        Layer(str(row["name"]), str(row["kind"]), int(row["macs"]), _whole(row.get("instructions")))
+        Layer(str(row["source"]), str(row["kernel"]), int(row["macs"]), _whole(row.get("instructions")))
         for row in said["layers"]
     )
     return Profile(

@@ -78,12 +78,12 @@ def heaviest_table(profile: Profile, count: int = 5) -> Table:
     counted = profile.instructions is not None
     layers = sorted(profile.layers, key=lambda row: row.instructions or 0 if counted else row.macs, reverse=True)
     table = Table(title="Heaviest layers", title_style="bold", show_edge=False, pad_edge=False)
-    for heading in ("layer", "kind"):
+    for heading in ("layer", "kernel"):
         table.add_column(heading)
     for heading in ("MACs", "instructions", "share") if counted else ("MACs",):
         table.add_column(heading, justify="right")
     for row in layers[:count]:
-        cells = [row.name, row.kind, f"{row.macs:,}"]
+        cells = [row.name, row.kernel, f"{row.macs:,}"]
         if counted:
             mine = row.instructions or 0
             cells += [f"{mine:,}", f"{mine / max(profile.instructions or 1, 1):.0%}"]
