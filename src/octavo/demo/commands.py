@@ -36,7 +36,7 @@ class Evaluation:
 class Layer:
     """One layer's row of a profile; ``instructions`` is None without an emulated core."""
 
-    name: str
+    source: str
     kernel: str
     macs: int
     instructions: int | None

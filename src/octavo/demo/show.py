@@ -83,7 +83,7 @@ def heaviest_table(profile: Profile, count: int = 5) -> Table:
     for heading in ("MACs", "instructions", "share") if counted else ("MACs",):
         table.add_column(heading, justify="right")
     for row in layers[:count]:
-        cells = [row.name, row.kernel, f"{row.macs:,}"]
+        cells = [row.source, row.kernel, f"{row.macs:,}"]
         if counted:
             mine = row.instructions or 0
             cells += [f"{mine:,}", f"{mine / max(profile.instructions or 1, 1):.0%}"]
