@@ -23,7 +23,7 @@ FLOORS = {
     4: ("passes", "quant", "train", "formats", "lower", "targets", "pipeline"),
     5: ("c",),
     6: ("device", "analysis", "report"),
-    7: ("__init__", "__main__", "api", "build", "cli", "datasets", "demo", "export", "files", "images"),
+    7: ("__init__", "__main__", "api", "build", "cli", "datasets", "demo", "files", "images", "package"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

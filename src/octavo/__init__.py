@@ -13,15 +13,11 @@ __version__ = "0.1.0"
 
 __all__ = ["OctavoError", "__version__", "compare", "export", "load", "quantize"]
 
-_API = ("compare", "export", "load", "quantize")
-
 
 def __getattr__(name: str) -> Any:
     """Import the API on first use, so that ``octavo --help`` need not wait for torch."""
-    if name in _API:
+    if name in ("compare", "export", "load", "quantize"):
         from octavo import api
 
-        # All at once: importing the API binds the module octavo.export, which is not what users call.
-        globals().update({public: getattr(api, public) for public in _API})
-        return globals()[name]
+        return getattr(api, name)
     raise AttributeError(f"module 'octavo' has no attribute {name!r}")

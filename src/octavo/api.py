@@ -10,9 +10,9 @@ import numpy as np
 
 from octavo.analysis.compare import compare
 from octavo.errors import OctavoError
-from octavo.export import export
 from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
+from octavo.package import export
 from octavo.passes import normalize
 from octavo.quant.observe import Batch, Progress
 from octavo.quant.quantize import quantize_graph
@@ -89,7 +89,8 @@ def quantize(
 ) -> Quantized:
     """Quantize a float graph to int8 for ``target``.
 
-    ``calibration`` is one array [N, ...] or an iterable of batches, as the network takes them. ``ranges`` is
+    ``calibration`` is one array [N, ...], a mapping from input names to arrays, or an iterable of batches of these,
+    as the network takes them. ``ranges`` is
     ``moving-average`` or ``minmax``; ``granularity`` of the weights is ``per-channel`` or ``per-tensor``.
     ``progress(samples)`` is called after each batch.
 
@@ -107,8 +108,13 @@ def quantize(
 
 
 def _batches(calibration: Any) -> Iterable[Batch]:
-    """One array is cut into batches, so that memory stays bounded; anything else is taken as batches."""
+    """Whole arrays are cut into batches, so that memory stays bounded; anything else is taken as batches."""
     if isinstance(calibration, np.ndarray) or type(calibration).__name__ == "Tensor":
-        return [calibration[start : start + 32] for start in range(0, len(calibration), 32)]
-    batches: Iterable[Batch] = [calibration] if isinstance(calibration, Mapping) else calibration
+        return (calibration[start : start + 32] for start in range(0, len(calibration), 32))
+    if isinstance(calibration, Mapping):
+        count = max((len(array) for array in calibration.values()), default=0)
+        return (
+            {name: array[start : start + 32] for name, array in calibration.items()} for start in range(0, count, 32)
+        )
+    batches: Iterable[Batch] = calibration
     return batches

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from octavo.errors import OctavoError
 
-__all__ = ["GENERATOR", "MARKER", "replace_folder"]
+__all__ = ["GENERATOR", "MARKER", "check_replaceable", "replace_folder"]
 
 MARKER = "manifest.json"
 # The value of the marker's key "generator"; many tools write a manifest.json.
@@ -26,10 +26,7 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     wrote). On any error, a full disk and Ctrl-C included, ``folder`` is as it was.
     """
     folder = folder.absolute()
-    if folder.exists() and not folder.is_dir():
-        raise OctavoError(str(folder), "exists and is not a folder", "Choose another output folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder / MARKER):
-        raise OctavoError(str(folder), "holds files that Octavo did not write", "Choose an empty or new output folder.")
+    check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -52,6 +49,14 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         raise _cannot_write(folder, error) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def check_replaceable(folder: Path) -> None:
+    """OctavoError unless ``folder`` is new, empty, or holds an earlier result of Octavo's."""
+    if folder.exists() and not folder.is_dir():
+        raise OctavoError(str(folder), "exists and is not a folder", "Choose another output folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder / MARKER):
+        raise OctavoError(str(folder), "holds files that Octavo did not write", "Choose an empty or new output folder.")
 
 
 def _is_ours(marker: Path) -> bool:

@@ -65,7 +65,7 @@ def test_assets_are_small() -> None:
 
 
 def test_tables_say_what_was_measured() -> None:
-    layers = tuple(Layer(**row) for row in PROFILE["layers"])  # type: ignore[attr-defined]
+    layers = tuple(Layer(*row.values()) for row in PROFILE["layers"])  # type: ignore[attr-defined]
     profile = Profile(**{**PROFILE, "layers": layers})  # type: ignore[arg-type]
     text = drawn(show.results_table(Evaluation(0.935, 0.93375, 0.9925, 31.2, 800), profile, "cortex-m4"))
     for part in ("93.50%", "93.38%", "99.25%", "31.2 dB", "18.4 KiB", "the least that is possible", "20.00 M"):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from octavo.c.kernels import kernel_headers
-from octavo.c.library import csrc_dir
-from octavo.c.text import array_literal, check_prefix, identifiers, literal, pointer_type
+from octavo.c.library import library_files
+from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
 from octavo.ir.graph import Array, Node
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Arena
@@ -51,9 +51,7 @@ def emit(
         "selftest.c": _selftest(names, vectors, model),
     }
     files = {path: text.encode() for path, text in texts.items()}
-    for header in ("octavo.h", *headers):
-        files[f"octavo/{header}"] = (csrc_dir() / header).read_bytes()
-    return files
+    return files | {f"octavo/{path}": data for path, data in library_files(headers).items()}
 
 
 def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
@@ -75,7 +73,7 @@ def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
             encoding, type_ = model.encodings[value], graph.types[value]
             stem = f"{u}_{side}{index}"
             lines += [
-                f"/* {value}: {type_} */",
+                f"/* {comment(value)}: {type_} */",
                 f"#define {stem}_SIZE {type_.size}",
                 f"#define {stem}_SCALE {float(encoding.scale[0])!r}f",
                 f"#define {stem}_ZERO_POINT ({int(encoding.zero_point[0])})",
@@ -182,10 +180,8 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names) -> list[
     else:
         table = []
     arguments = ", ".join(["&p", *values, f"AT({arena.offsets[node.outputs[0]]})"])
-    comment = node.source.replace("*/", "* /").replace("\\", "/")
-    printable = "".join(c if c.isascii() and c.isprintable() else "?" for c in comment)
     return [
-        f"    {{ /* {printable} */",
+        f"    {{ /* {comment(node.source)} */",
         f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",
         *table,
         f"        octavo_{op.kernel}({arguments});",

@@ -10,9 +10,10 @@ import numpy as np
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array
 
-__all__ = ["array_literal", "check_prefix", "identifiers", "literal", "pointer_type"]
+__all__ = ["array_literal", "check_prefix", "comment", "identifiers", "literal", "pointer_type"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.,:;/ ()\[\]<>=+-]")
 _POINTERS = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
 _RESERVED = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
@@ -26,6 +27,11 @@ def check_prefix(prefix: str) -> str:
     if not _IDENTIFIER.fullmatch(prefix) or prefix in _RESERVED:
         raise OctavoError(f"name {prefix!r}", "is not a C identifier that can be used", "Give --name another word.")
     return prefix
+
+
+def comment(text: str) -> str:
+    """``text`` from a stranger's file, safe inside a C comment: nothing that could end it or continue a line."""
+    return _UNSAFE.sub("_", text)[:200]
 
 
 def identifiers(names: Iterable[str], prefix: str) -> dict[str, str]:

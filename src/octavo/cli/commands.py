@@ -16,10 +16,12 @@ import typer
 
 from octavo import api
 from octavo.build import Build, evaluate, profile, run
+from octavo.c.text import check_prefix
 from octavo.cli import tables
 from octavo.cli.progress import progress
 from octavo.datasets import Dataset, Preprocessing, batches, load_dataset
 from octavo.errors import OctavoError
+from octavo.files import check_replaceable
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
@@ -79,12 +81,19 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         if key not in options:
             raise typer.BadParameter(f"give {hint}, or {key} in the file of --config")
     target = load_target(options.get("target", "cortex-m4"))
+    check_prefix(str(options.get("name", "model")))
+    check_replaceable(Path(options["output"]))
     loaded = api.load(options["model"])
     if isinstance(loaded, Quantized):
         if "calibration" in options:
             raise OctavoError(
                 str(options["model"]), "is quantized already and takes no calibration data", "Leave out --calibration."
             )
+        for key in ("ranges", "granularity"):
+            if key in options:
+                raise OctavoError(
+                    str(options["model"]), f"is quantized already: {key} has no effect", f"Leave out --{key}."
+                )
         quantized = loaded
     else:
         quantized = _calibrated(loaded, options)
