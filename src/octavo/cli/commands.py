@@ -60,6 +60,8 @@ def _config(path: Path | None) -> dict[str, Any]:
     for key in ("model", "output", "calibration"):
         if key in table:
             table[key] = path.parent / table[key]
+    if table.get("target", "").endswith(".toml"):
+        table["target"] = str(path.parent / table["target"])
     return table
 
 
@@ -68,10 +70,16 @@ def _preprocessing(table: Mapping[str, Any]) -> Preprocessing | None:
 
 
 def _emit(document: Mapping[str, Any]) -> None:
+    """JSON has no NaN and no infinity: both become null."""
+
     def finite(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: finite(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [finite(item) for item in value]
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    print(json_module.dumps({key: finite(value) for key, value in document.items()}))
+    print(json_module.dumps(finite(document), allow_nan=False))
 
 
 def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:

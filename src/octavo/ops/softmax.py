@@ -49,7 +49,7 @@ class Softmax(Op):
 
 @dataclass(frozen=True)
 class LogSoftmax(Op):
-    """Logarithm of the softmax over the last axis; at the end of a network the passes drop it for the logits."""
+    """Logarithm of the softmax over the last axis. It has no integer form: cut the network at the logits."""
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as the input."""

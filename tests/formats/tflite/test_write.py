@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from octavo import ops
 from octavo.errors import OctavoError
 from octavo.formats.tflite import load_tflite, write_tflite
 from octavo.formats.tflite.writers import WRITERS
 from octavo.ir.build import GraphBuilder
+from octavo.ir.graph import TensorType
 from octavo.ir.plan import Quantized, make_plan
 from octavo.lower.lower import lower
 from octavo.num.qparams import PerChannel, PerTensor, QParams
 from octavo.ops import OPERATORS, Op, Unary
 from octavo.ops.base import Example, Fixed, Share
 from octavo.run.integer_run import integer_run
+from tests.oracles.tflm import run_tflm
 
 runtime = pytest.importorskip("tflite_micro").runtime
 
@@ -98,3 +101,15 @@ def test_uncounted_padding_that_is_not_same_is_refused() -> None:
     example = OPERATORS["AveragePool2D"].examples()[1]
     with pytest.raises(OctavoError, match="no padding mode"):
         write_tflite(build(example.op, example))
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.07, 1.0, 10.0])
+def test_hard_swish_at_any_scales_equals_micro(scale: float) -> None:
+    """TFLM refuses HARD_SWISH that rescales upwards; the export must then be the table."""
+    builder = GraphBuilder("hard_swish")
+    graph = builder.finish([builder.add(ops.HardSwish(), [builder.input("x", TensorType((1, 256)))], "h")])
+    encodings = {"x": QParams("int8", np.float32([scale]), [3]), "h": QParams("int8", np.float32([0.01]), [-100])}
+    quantized = Quantized(graph, make_plan(graph, encodings))
+    x = np.arange(-128, 128, dtype=np.int8).reshape(1, 256)
+    expected = integer_run(lower(quantized).graph, {"x": x})["h"].numpy()
+    np.testing.assert_array_equal(run_tflm(write_tflite(quantized), [x])[0], expected)

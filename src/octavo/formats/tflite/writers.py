@@ -9,6 +9,7 @@ import numpy as np
 
 from octavo import ops
 from octavo.formats.tflite.draft import Part
+from octavo.num.fixed_point import quantize_multiplier
 from octavo.num.qparams import PerTensor, QParams
 from octavo.ops.linear import bias_scale, quantize_bias
 
@@ -166,6 +167,15 @@ def _elu(part: Part) -> None:
         table(part)
 
 
+def _hard_swish(part: Part) -> None:
+    """TFLM refuses to rescale upwards: then the table, which lowering fills from the float64 function."""
+    scales = np.float32(part.site.x().scale[0]), np.float32(part.site.y().scale[0])
+    if quantize_multiplier(float(scales[0]) / 128 / float(scales[1]))[1] > 0:
+        table(part)
+    else:
+        _simple(part, "HARD_SWISH", 1, "HardSwishOptions")
+
+
 def _clip(part: Part) -> None:
     limits = (part.op.minimum, part.op.maximum)
     if limits == (0.0, np.inf):
@@ -239,7 +249,7 @@ WRITERS: Mapping[type[ops.Op], Callable[[Part], None]] = {
     ops.DepthwiseConv2D: _depthwise,
     ops.Elu: _elu,
     ops.FullyConnected: _fully_connected,
-    ops.HardSwish: partial(_simple, kind="HARD_SWISH", version=1, options_type="HardSwishOptions"),
+    ops.HardSwish: _hard_swish,
     ops.Identity: alias,
     ops.LeakyRelu: _leaky_relu,
     ops.LogSoftmax: partial(_simple, kind="LOG_SOFTMAX", version=2, options_type="LogSoftmaxOptions"),
