@@ -46,7 +46,7 @@ class BasicBlock(nn.Module):
 
 
 def resnet18(width: int = 8, classes: int = 5) -> nn.Module:
-    """ResNet-18."""
+    """ResNet-18; width 64 and 1000 classes are torchvision's."""
     layers: list[nn.Module] = [conv_norm(3, width, 7, 2), nn.MaxPool2d(3, 2, 1)]
     i = width
     for stage in range(4):
@@ -57,30 +57,36 @@ def resnet18(width: int = 8, classes: int = 5) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(i, classes))
 
 
+def _round(channels: float) -> int:
+    """Nearest multiple of 8, at most 10 % less."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
 class SqueezeExcite(nn.Module):
     """Gates channels with a hard sigmoid."""
 
     def __init__(self, c: int) -> None:
         super().__init__()
-        self.down, self.up = nn.Conv2d(c, c // 2, 1), nn.Conv2d(c // 2, c, 1)
+        squeezed = _round(c / 4)
+        self.down, self.up = nn.Conv2d(c, squeezed, 1), nn.Conv2d(squeezed, c, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * F.hardsigmoid(self.up(F.relu(self.down(F.adaptive_avg_pool2d(x, 1)))))
 
 
 class Inverted(nn.Module):
-    """Inverted residual block."""
+    """Inverted residual block: expand, depthwise, gate, project."""
 
-    def __init__(self, i: int, o: int, stride: int, act: type[nn.Module], kernel: int = 3, gate: bool = False) -> None:
+    def __init__(
+        self, i: int, wide: int, o: int, kernel: int, stride: int, act: type[nn.Module], gate: bool = False
+    ) -> None:
         super().__init__()
-        wide = i * 4
         self.residual = stride == 1 and i == o
-        self.body = nn.Sequential(
-            conv_norm(i, wide, 1, act=act),
-            conv_norm(wide, wide, kernel, stride, wide, act),
-            SqueezeExcite(wide) if gate else nn.Identity(),
-            conv_norm(wide, o, 1, act=None),
-        )
+        layers = [conv_norm(i, wide, 1, act=act)] if wide != i else []
+        layers.append(conv_norm(wide, wide, kernel, stride, wide, act))
+        layers += [SqueezeExcite(wide)] if gate else []
+        self.body = nn.Sequential(*layers, conv_norm(wide, o, 1, act=None))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x) if self.residual else self.body(x)
@@ -90,22 +96,41 @@ def _head(i: int, classes: int) -> list[nn.Module]:
     return [nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(), nn.Dropout(0.2), nn.Linear(i, classes)]
 
 
-def mobilenet_v2(width: int = 8, classes: int = 5) -> nn.Module:
-    """MobileNetV2."""
-    w, act = width, nn.ReLU6
-    blocks = [Inverted(w, w, 1, act), Inverted(w, 2 * w, 2, act), Inverted(2 * w, 2 * w, 1, act)]
-    return nn.Sequential(conv_norm(3, w, 3, 2, act=act), *blocks, *_head(2 * w, classes))
+_V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 
 
-def mobilenet_v3(width: int = 8, classes: int = 5) -> nn.Module:
-    """MobileNetV3-small: hard swish, gates."""
-    w, swish = width, nn.Hardswish
-    blocks = [
-        Inverted(w, w, 2, nn.ReLU, gate=True),
-        Inverted(w, 2 * w, 2, swish, 5, True),
-        Inverted(2 * w, 2 * w, 1, swish, 5, True),
-    ]
-    return nn.Sequential(conv_norm(3, w, 3, 2, act=swish), *blocks, *_head(2 * w, classes))
+def mobilenet_v2(width: float = 0.25, classes: int = 5) -> nn.Module:
+    """MobileNetV2; width 1 and 1000 classes are torchvision's."""
+    act = nn.ReLU6
+    i, last = _round(32 * width), _round(1280 * width)
+    blocks: list[nn.Module] = [conv_norm(3, i, 3, 2, act=act)]
+    for expansion, channels, count, stride in _V2:
+        for block in range(count):
+            o = _round(channels * width)
+            blocks.append(Inverted(i, i * expansion, o, 3, 1 if block else stride, act))
+            i = o
+    return nn.Sequential(*blocks, conv_norm(i, last, 1, act=act), *_head(last, classes))
+
+
+# kernel, expanded, out, gate, hard swish, stride
+_V3 = (
+    (3, 16, 16, 1, 0, 2), (3, 72, 24, 0, 0, 2), (3, 88, 24, 0, 0, 1), (5, 96, 40, 1, 1, 2), (5, 240, 40, 1, 1, 1),
+    (5, 240, 40, 1, 1, 1), (5, 120, 48, 1, 1, 1), (5, 144, 48, 1, 1, 1), (5, 288, 96, 1, 1, 2), (5, 576, 96, 1, 1, 1),
+    (5, 576, 96, 1, 1, 1),
+)  # fmt: skip
+
+
+def mobilenet_v3(width: float = 0.25, classes: int = 5) -> nn.Module:
+    """MobileNetV3-small: hard swish, gates; width 1 and 1000 classes are torchvision's."""
+    i = _round(16 * width)
+    blocks: list[nn.Module] = [conv_norm(3, i, 3, 2, act=nn.Hardswish)]
+    for kernel, wide, channels, gate, swish, stride in _V3:
+        o, act = _round(channels * width), nn.Hardswish if swish else nn.ReLU
+        blocks.append(Inverted(i, _round(wide * width), o, kernel, stride, act, bool(gate)))
+        i = o
+    last, hidden = 6 * i, _round(1024 * width)
+    pooled = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(last, hidden), nn.Hardswish(), nn.Dropout(0.2)]
+    return nn.Sequential(*blocks, conv_norm(i, last, 1, act=nn.Hardswish), *pooled, nn.Linear(hidden, classes))
 
 
 def cnn_1d(width: int = 8, classes: int = 5) -> nn.Module:
@@ -169,7 +194,7 @@ class Shuffle(nn.Module):
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "resnet18": (resnet18, (3, 32, 32)),
-    "mobilenet_v2": (mobilenet_v2, (3, 24, 24)),
+    "mobilenet_v2": (mobilenet_v2, (3, 32, 32)),
     "mobilenet_v3": (mobilenet_v3, (3, 32, 32)),
     "cnn_1d": (cnn_1d, (4, 40)),
     "mlp": (mlp, (10,)),

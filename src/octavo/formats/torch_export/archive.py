@@ -28,6 +28,7 @@ __all__ = ["read_pt2"]
 
 _MAX_BYTES = 2**31
 _MAX_JSON = 2**26
+_SLACK = 2**20
 _RAW = re.compile(r"(?:weight|tensor)_\d{1,9}", re.ASCII)
 _STRIDED = 7
 _REMEDY = "Export the module again: torch.export.save(torch.export.export(module.eval(), inputs), path)."
@@ -59,7 +60,8 @@ def _program(archive: zipfile.ZipFile, path: Path) -> Program:
         raise OctavoError(str(path), "was saved on a machine with another byte order", _REMEDY)
     model = models[0].removeprefix("models/").removesuffix(".json")
     tensors: dict[str, torch.Tensor] = {}
-    budget = MAX_ELEMENTS
+    # Only a tensor with stride 0 has more elements than bytes; what it grows to stays near the file's own size.
+    budget = min(MAX_ELEMENTS, sum(info.file_size for info in members.values()) + _SLACK)
     for kind in ("weights", "constants"):
         config = _json(archive, members[f"data/{kind}/{model}_{kind}_config.json"], path)["config"]
         for name, payload in config.items():
@@ -104,7 +106,7 @@ def _tensor(
     if meta["layout"] != _STRIDED or min(size, default=0) < 0 or math.prod(size) > budget:
         raise OctavoError(str(path), f"the tensor {member} is sparse or too large", _REMEDY)
     data, dtype = bytearray(archive.read(members[folder + member])), DTYPES[meta["dtype"]]
-    if not data or not math.prod(size):
+    if not math.prod(size):
         return torch.zeros(size, dtype=dtype)
     flat = torch.frombuffer(data, dtype=dtype, count=len(data) // dtype.itemsize)
     return torch.as_strided(flat, size, stride, int(meta["storage_offset"]["as_int"])).clone()

@@ -19,9 +19,13 @@ __all__ = ["Call", "Value", "channels_first", "channels_last", "inverse", "pair"
 
 @dataclass(frozen=True)
 class Value:
-    """An activation: a value of the graph, in the axis order of the source."""
+    """An activation: a value of the graph, in the axis order of the source.
+
+    ``expanded`` is the larger shape that expand() gave it; arithmetic broadcasts it there, nothing is copied.
+    """
 
     name: str
+    expanded: tuple[int, ...] = ()
 
 
 def inverse(perm: Sequence[int]) -> tuple[int, ...]:
@@ -103,7 +107,16 @@ class Call:
         """The graph's value of a tensor argument; a constant becomes one."""
         name = "input" if name == "self" and name not in self.arguments else name
         value = self.arguments.get(name)
-        return value.name if isinstance(value, Value) else self.constant(self.const(name), self.names.get(name, ""))
+        if not isinstance(value, Value):
+            return self.constant(self.const(name), self.names.get(name, ""))
+        if value.expanded:
+            raise self.refuse("reads a computed tensor that was expanded", "Expand tensors in arithmetic only.")
+        return value.name
+
+    def broadcast(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """An activation that broadcasts, and the shape that it stands for."""
+        value = self.arguments[name]
+        return value.name, value.expanded or self.shape(value.name)
 
     def shape(self, value: str) -> tuple[int, ...]:
         """Shape of a value of the graph."""

@@ -36,6 +36,7 @@ __all__ = [
     "divide",
     "dropout",
     "elu",
+    "extremum",
     "gelu",
     "hardtanh",
     "leaky_relu",
@@ -88,10 +89,14 @@ def leaky_relu(call: Call) -> str:
 
 
 def elu(call: Call) -> str:
-    """elu without the scales that selu and celu add."""
-    if call.number("scale", 1.0) != 1.0 or call.number("input_scale", 1.0) != 1.0:
-        raise call.refuse("is scaled (selu or celu)", "Use ELU.")
-    return call.add(Elu(call.number("alpha", 1.0)), [call.x()])
+    """elu and, with a factor, selu."""
+    x, scale = call.x(), call.number("scale", 1.0)
+    if call.number("input_scale", 1.0) != 1.0:
+        raise call.refuse("scales its input (celu)", "Use ELU.")
+    if scale == 1.0:
+        return call.add(Elu(call.number("alpha", 1.0)), [x])
+    factor = call.constant(np.full((1,) * len(call.shape(x)), scale))
+    return call.add(Mul(), [call.add(Elu(call.number("alpha", 1.0)), [x], "elu"), factor])
 
 
 def gelu(call: Call) -> str:
@@ -114,7 +119,7 @@ def softplus(call: Call) -> str:
 def _operand(call: Call, name: str, rank: int, factor: float = 1.0) -> str:
     """An operand at full rank; constants are scaled by ``factor``."""
     if not call.is_const(name):
-        value = call.x(name)
+        value, _ = call.broadcast(name)
         if len(call.shape(value)) != rank:
             raise call.refuse(
                 "broadcasts computed tensors of different rank, which aligns the batch with another axis",
@@ -129,7 +134,15 @@ def _operand(call: Call, name: str, rank: int, factor: float = 1.0) -> str:
 
 def _rank(call: Call) -> int:
     names = [n for n in ("self", "other") if not call.is_const(n)]
-    return max(len(call.shape(call.x(n))) for n in names)
+    return max(len(call.shape(call.broadcast(n)[0])) for n in names)
+
+
+def _spread(call: Call, output: str) -> str:
+    """The output, when its shape is the one that expanded operands demand."""
+    shapes = [np.shape(call.const(n)) if call.is_const(n) else call.broadcast(n)[1] for n in ("self", "other")]
+    if np.broadcast_shapes(*shapes) != call.shape(output):
+        raise call.refuse("needs an expanded tensor in full", "Combine it with a tensor of the full shape.")
+    return output
 
 
 def binary(op: Op, swap: bool = False) -> Converter:
@@ -146,7 +159,7 @@ def binary(op: Op, swap: bool = False) -> Converter:
                 a = call.add(Mul(), [a, factor], "alpha")
             else:
                 b = call.add(Mul(), [b, factor], "alpha")
-        return call.add(op, [b, a] if swap else [a, b])
+        return _spread(call, call.add(op, [b, a] if swap else [a, b]))
 
     return convert
 
@@ -162,12 +175,23 @@ def divide(call: Call) -> str:
         raise call.refuse("rounds its quotient", "Divide without rounding_mode.")
     rank = _rank(call)
     if not call.is_const("other"):
-        return call.add(Div(), [_operand(call, "self", rank), _operand(call, "other", rank)])
+        return _spread(call, call.add(Div(), [_operand(call, "self", rank), _operand(call, "other", rank)]))
     divisor = call.const("other").astype(np.float64)
     if (divisor == 0).any():
         raise call.refuse("divides by zero", "Repair the constant divisor.")
     factor = (1.0 / divisor).reshape((1,) * (rank - divisor.ndim) + divisor.shape)
     return call.add(Mul(), [call.x(), call.constant(factor)])
+
+
+def extremum(op: Op) -> Converter:
+    """A converter for max and min of two tensors; those along an axis also return indices."""
+
+    def convert(call: Call) -> str:
+        if not call.given("other"):
+            raise call.refuse("looks for an extremum along an axis", "Use amax (over whole images) or maximum.")
+        return binary(op)(call)
+
+    return convert
 
 
 def reciprocal(call: Call) -> str:
@@ -180,14 +204,16 @@ _POWERS: dict[float, Op] = {2.0: Square(), 1.0: Identity(), 0.5: Sqrt(), -0.5: R
 
 
 def power(call: Call) -> str:
-    """pow with the exponent -1, -0.5, 0.5, 1, 2 or 3."""
+    """pow with the exponent -1, -0.5, 0.5, 1, 2, 3 or 4."""
     exponent, x = call.number("exponent"), call.x()
     if exponent == 3.0:
         return call.add(Mul(), [call.add(Square(), [x], "square"), x])
+    if exponent == 4.0:
+        return call.add(Square(), [call.add(Square(), [x], "square")])
     if exponent == -1.0:
         return reciprocal(call)
     if exponent not in _POWERS:
-        raise call.refuse(f"raises to the power {exponent}", "Use an exponent of -1, -0.5, 0.5, 1, 2 or 3.")
+        raise call.refuse(f"raises to the power {exponent}", "Use an exponent of -1, -0.5, 0.5, 1, 2, 3 or 4.")
     return call.add(_POWERS[exponent], [x])
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from octavo.formats.torch_export.call import Call, Value, channels_first, channels_last, refuse_batch
 from octavo.ops import Concat, Identity, Pad, Reshape, Slice, Transpose
 
-__all__ = ["cat", "chunk", "flatten", "pad", "permute", "pixel_shuffle", "reshape", "select", "slice_", "split",
-           "squeeze", "swap", "unbind", "unflatten", "unsqueeze"]  # fmt: skip
+__all__ = ["cat", "chunk", "expand", "expand_as", "flatten", "pad", "permute", "pixel_shuffle", "reshape", "select",
+           "slice_", "split", "squeeze", "stack", "swap", "unbind", "unflatten", "unsqueeze"]  # fmt: skip
 
 
 def _to(call: Call, value: str, shape: Sequence[int], part: str = "") -> str:
@@ -83,6 +83,41 @@ def cat(call: Call) -> str:
     values = [t.name if isinstance(t, Value) else call.constant(t.numpy()) for t in tensors]
     axis = call.axis(int(call.arg("dim", 0)), len(call.shape(values[0])))
     return call.add(Identity(), values) if len(values) == 1 else call.add(Concat(axis), values)
+
+
+def stack(call: Call) -> str:
+    """stack: cat along a new axis."""
+    tensors: list[Any] = list(call.arg("tensors"))
+    values = [t.name if isinstance(t, Value) else call.constant(t.numpy()) for t in tensors]
+    shape = list(call.shape(values[0]))
+    axis = call.axis(int(call.arg("dim", 0)), len(shape) + 1)
+    shape.insert(axis, 1)
+    parts = [_to(call, value, shape, f"item{i}") for i, value in enumerate(values)]
+    return parts[0] if len(parts) == 1 else call.add(Concat(axis), parts)
+
+
+def expand(call: Call) -> Value:
+    """expand of axes of size 1: left to the broadcasting of the arithmetic that reads it."""
+    return _expanded(call, [int(d) for d in call.arg("size")])
+
+
+def expand_as(call: Call) -> Value:
+    """expand to the shape of another tensor."""
+    other = call.arg("other")
+    return _expanded(call, call.shape(other.name) if isinstance(other, Value) else other.shape)
+
+
+def _expanded(call: Call, sizes: Sequence[int]) -> Value:
+    x = call.x()
+    shape = call.shape(x)
+    if len(sizes) != len(shape):
+        raise call.refuse("adds axes to a computed tensor", "Reshape it to the full rank first.")
+    wanted = tuple(s if d == -1 else int(d) for s, d in zip(shape, sizes, strict=True))
+    if wanted[0] != 1:
+        raise refuse_batch(call)
+    if any(s not in (1, d) for s, d in zip(shape, wanted, strict=True)):
+        raise ValueError(f"{list(shape)} can't be expanded to {list(wanted)}")
+    return Value(x, wanted if wanted != shape else ())
 
 
 def pad(call: Call) -> str:

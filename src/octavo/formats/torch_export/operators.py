@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from octavo.formats.torch_export import convolution, elementwise, movement, pooling
-from octavo.formats.torch_export.call import Call
+from octavo.formats.torch_export.call import Call, Value
 from octavo.formats.torch_export.elementwise import binary, unary
 from octavo.ops import (
     Abs,
@@ -35,7 +35,7 @@ __all__ = ["CONVERTERS", "FOLDED"]
 
 _IDENTITY = unary(Identity())
 
-CONVERTERS: Mapping[str, Callable[[Call], str | list[str]]] = {
+CONVERTERS: Mapping[str, Callable[[Call], str | list[str] | Value]] = {
     **dict.fromkeys(("conv1d", "conv2d"), convolution.conv),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d"), convolution.conv_transpose),
     "convolution": convolution.convolution,
@@ -75,14 +75,18 @@ CONVERTERS: Mapping[str, Callable[[Call], str | list[str]]] = {
     "div": elementwise.divide,
     "maximum": binary(Maximum()),
     "minimum": binary(Minimum()),
+    "max": elementwise.extremum(Maximum()),
+    "min": elementwise.extremum(Minimum()),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool2d_with_indices"), pooling.max_pool),
     **dict.fromkeys(("avg_pool1d", "avg_pool2d"), pooling.average_pool),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d"),
                     pooling.adaptive_average_pool),
     **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d"), pooling.adaptive_max_pool),
+    "amax": pooling.amax,
     "mean": pooling.mean,
     "sum": pooling.sum_,
     **dict.fromkeys(("upsample_nearest1d", "upsample_nearest2d"), pooling.nearest),
+    **dict.fromkeys(("_upsample_nearest_exact1d", "_upsample_nearest_exact2d"), pooling.nearest_exact),
     **dict.fromkeys(("upsample_linear1d", "upsample_bilinear2d"), pooling.bilinear),
     **dict.fromkeys(("softmax", "_softmax"), elementwise.softmax),
     **dict.fromkeys(("log_softmax", "_log_softmax"), elementwise.log_softmax),
@@ -101,15 +105,16 @@ CONVERTERS: Mapping[str, Callable[[Call], str | list[str]]] = {
     "chunk": movement.chunk,
     "unbind": movement.unbind,
     "pixel_shuffle": movement.pixel_shuffle,
+    "stack": movement.stack,
+    "expand": movement.expand,
+    "expand_as": movement.expand_as,
     **dict.fromkeys(
         ("clone", "contiguous", "detach", "alias", "lift_fresh_copy"), _IDENTITY
     ),
-    **dict.fromkeys(("dropout", "feature_dropout"), elementwise.dropout),
+    **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), elementwise.dropout),
     **dict.fromkeys(("to", "_to_copy"), elementwise.cast),
 }  # fmt: skip
 """By the operator's name; a trailing underscore (in place) means the same."""
 
-FOLDED = frozenset(
-    ("arange", "expand", "full", "full_like", "ones", "ones_like", "scalar_tensor", "stack", "t", "zeros", "zeros_like")
-)
+FOLDED = frozenset(("arange", "full", "full_like", "ones", "ones_like", "scalar_tensor", "t", "zeros", "zeros_like"))
 """Operators that are evaluated on constants only, besides those above."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from octavo.formats.torch_export.call import Call, channels_first, channels_last, pair, refuse_batch, spatial
-from octavo.ops import AveragePool2D, Identity, MaxPool2D, Mean, Op, ResizeBilinear, ResizeNearest, Sum
+from octavo.ops import AveragePool2D, Identity, MaxPool2D, Mean, Op, Reshape, ResizeBilinear, ResizeNearest, Sum
 from octavo.ops.window import Pair, Quad
 
-__all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "bilinear", "max_pool", "mean", "nearest",
-           "sum_"]  # fmt: skip
+__all__ = ["adaptive_average_pool", "adaptive_max_pool", "amax", "average_pool", "bilinear", "max_pool", "mean",
+           "nearest", "nearest_exact", "sum_"]  # fmt: skip
 
 
 def _size(call: Call) -> tuple[Pair, int]:
@@ -129,6 +129,18 @@ def sum_(call: Call) -> str:
     return _reduce(call, Sum)
 
 
+def amax(call: Call) -> str:
+    """amax over all spatial axes: a max pool over the whole image."""
+    x = call.x()
+    shape, wanted = call.shape(x), call.arg("dim")
+    axes = {call.axis(int(a), len(shape)) for a in ([wanted] if isinstance(wanted, int) else wanted or [0])}
+    if len(shape) not in (3, 4) or axes != set(range(2, len(shape))):
+        raise call.refuse("is not over all spatial axes", "Use amax over (2, 3) of an image, or over 2 of a signal.")
+    window = (1, shape[2]) if len(shape) == 3 else (shape[2], shape[3])
+    pooled = spatial(call, x, lambda image: call.add(MaxPool2D(window, window), [image], "pool"))
+    return pooled if call.arg("keepdim", False) else call.add(Reshape(shape[:2]), [pooled], "flat")
+
+
 def _resized_to(call: Call) -> Pair:
     size, rank = _size(call)
     factors = call.arg("scale_factors")
@@ -148,12 +160,17 @@ def _resized_to(call: Call) -> Pair:
     return target
 
 
-def nearest(call: Call) -> str:
+def nearest(call: Call, half_pixel: bool = False) -> str:
     """upsample_nearest1d, upsample_nearest2d."""
     target = _resized_to(call)
     if target == _size(call)[0]:
         return call.add(Identity(), [call.x()])
-    return spatial(call, call.x(), lambda image: call.add(ResizeNearest(target), [image], "resized"))
+    return spatial(call, call.x(), lambda image: call.add(ResizeNearest(target, False, half_pixel), [image], "resized"))
+
+
+def nearest_exact(call: Call) -> str:
+    """interpolate(mode="nearest-exact"): pixel centres at half steps."""
+    return nearest(call, True)
 
 
 def bilinear(call: Call) -> str:

@@ -15,7 +15,8 @@ from torch.fx import Graph, Node
 from octavo.errors import OctavoError
 from octavo.formats.torch_export.operators import CONVERTERS, FOLDED
 
-__all__ = ["PLAIN", "InputType", "Parameter", "Program", "aten_name", "from_export", "module_path", "unsupported"]
+__all__ = ["PLAIN", "InputType", "Parameter", "Program", "aten_name", "from_export", "is_check",
+           "module_path", "unsupported"]  # fmt: skip
 
 PLAIN: Mapping[str, Callable[..., Any]] = {
     name: getattr(operator, name)
@@ -27,8 +28,9 @@ _CHECKS = ("_assert", "sym_constrain")
 
 @dataclass(frozen=True)
 class InputType:
-    """An input of the network; a dynamic axis is None."""
+    """An input of the network, by its name in forward(); a dynamic axis is None."""
 
+    name: str
     shape: tuple[int | None, ...]
     is_float: bool
 
@@ -108,8 +110,9 @@ def from_export(exported: ExportedProgram) -> Program:
 def _input_type(node: Node) -> InputType:
     fake = node.meta.get("val")
     if not isinstance(fake, torch.Tensor):
-        return InputType((), False)
-    return InputType(tuple(d if isinstance(d, int) else None for d in fake.shape), fake.is_floating_point())
+        return InputType(node.name, (), False)
+    shape = tuple(d if isinstance(d, int) else None for d in fake.shape)
+    return InputType(node.name, shape, fake.is_floating_point())
 
 
 def _tensor(exported: ExportedProgram, target: str) -> torch.Tensor:

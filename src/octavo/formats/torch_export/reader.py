@@ -76,7 +76,7 @@ def _at_inference(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, to
 
 def _decomposed(exported: ExportedProgram) -> ExportedProgram:
     """Unsupported operators in terms of others, supported ones whole; as it was when that does not help."""
-    table = torch.export.default_decompositions()
+    table: Any = torch.export.default_decompositions()
     for target in list(table.keys()):
         if target._schema.name.removeprefix("aten::").removesuffix("_") in CONVERTERS:
             table.pop(target)
@@ -113,7 +113,7 @@ def read_program(program: Program, name: str) -> Graph:
     windows = any(part in aten_name(node) for node in program.graph.nodes for part in _WINDOWS)
     for node in program.graph.nodes:
         if node in program.inputs:
-            env[node] = _input(builder, node.name, program.inputs[node], windows)
+            env[node] = _input(builder, program.inputs[node], windows)
         elif node in program.parameters:
             names[node] = program.parameters[node].name
             env[node] = program.parameters[node].tensor
@@ -126,9 +126,9 @@ def read_program(program: Program, name: str) -> Graph:
     return builder.finish(_outputs(builder, env, program))
 
 
-def _input(builder: GraphBuilder, hint: str, type: InputType, windows: bool) -> Value:
+def _input(builder: GraphBuilder, type: InputType, windows: bool) -> Value:
     """Declare an input: images and signals channels last, followed by a transpose back."""
-    where, shown = f"input {hint}", ["?" if d is None else d for d in type.shape]
+    where, shown = f"input {type.name}", ["?" if d is None else d for d in type.shape]
     if not type.is_float:
         raise OctavoError(where, "is not a float tensor", "Give float tensors only.")
     if not 1 <= len(type.shape) <= 5 or type.shape[0] not in (None, 1):
@@ -139,9 +139,9 @@ def _input(builder: GraphBuilder, hint: str, type: InputType, windows: bool) -> 
     shape = tuple(size or 1 for size in type.shape)
     rank = len(shape)
     if rank != 4 and not (rank == 3 and windows):
-        return Value(builder.input(hint, TensorType(shape)))
+        return Value(builder.input(type.name, TensorType(shape)))
     perm = channels_last(rank)
-    name = builder.input(hint, TensorType(tuple(shape[a] for a in perm)))
+    name = builder.input(type.name, TensorType(tuple(shape[a] for a in perm)))
     builder.layout(name, perm)
     return Value(builder.add(Transpose(channels_first(rank)), [name], f"{name}.nchw", where))
 
@@ -172,7 +172,7 @@ def _convert(builder: GraphBuilder, node: Node, env: Mapping[Node, Any], names: 
     if is_check(name):
         return None
     schema = target._schema.arguments
-    arguments = {a.name: (a.default_value if a.has_default_value() else None) for a in schema}
+    arguments: dict[str, Any] = {a.name: (a.default_value if a.has_default_value() else None) for a in schema}
     arguments |= dict(zip((a.name for a in schema), args, strict=False)) | kwargs
     if name == "sym_size":
         source = arguments["self"]

@@ -56,7 +56,7 @@ def from_json(content: Json, tensors: Mapping[str, torch.Tensor]) -> Program:
         kind, fields = _only(spec)
         if kind == "user_input":
             name = _tensor_name(fields["arg"])
-            inputs[_define(nodes, name, graph.placeholder(name))] = _input_type(described["tensor_values"][name])
+            inputs[_define(nodes, name, graph.placeholder(name))] = _input_type(name, described["tensor_values"][name])
         elif kind in _PARAMETERS:
             name, path = str(fields["arg"]["name"]), str(fields[_PARAMETERS[kind]])
             parameters[_define(nodes, name, graph.placeholder(name))] = Parameter(path, tensors[path])
@@ -91,12 +91,12 @@ def _tensor_name(argument: Json) -> str:
     return str(content["name"])
 
 
-def _input_type(meta: Json) -> InputType:
+def _input_type(name: str, meta: Json) -> InputType:
     """A symbolic size is a dynamic axis, whatever its expression says."""
     sizes = (_only(size) for size in meta["sizes"])
     shape = tuple(int(value) if kind == "as_int" else None for kind, value in sizes)
     dtype = DTYPES.get(meta["dtype"])
-    return InputType(shape, dtype is not None and dtype.is_floating_point)
+    return InputType(name[:80], shape, dtype is not None and dtype.is_floating_point)
 
 
 def _target(name: str) -> Any:

@@ -1,0 +1,73 @@
+"""Targets are validated and say what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from octavo.errors import OctavoError
+from octavo.targets import available_targets, load_target
+
+GOOD = """
+name = "mine"
+description = "a board"
+flash_bytes = 65536
+ram_bytes = 16384
+[board]
+machine = "mps2-an386"
+flags = ["-mcpu=cortex-m4", "-mthumb"]
+flash = [0, 65536]
+ram = [0x20000000, 65536]
+systick_hz = 25000000
+"""
+
+
+def test_every_target_loads() -> None:
+    names = available_targets()
+    assert {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "host"} <= set(names)
+    for name in names:
+        target = load_target(name)
+        assert target.name == name and target.description
+        assert (target.board is None) == (name == "host")
+
+
+def test_a_users_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    target = load_target(path)
+    assert target.board is not None and target.board.ram == (0x20000000, 65536) and target.alignment == 4
+
+
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        (("name =", "nam ="), "nam"),
+        (("flash_bytes = 65536", "flash_bytes = 0"), "positive"),
+        (("ram_bytes", "alignment = 3\nram_bytes"), "alignment"),
+        (("ram_bytes", 'formats = ["int3"]\nram_bytes'), "int8"),
+        (('"-mthumb"', '"-o/etc/passwd"'), "flags"),
+        (("mps2-an386", "mps2;rm"), "machine"),
+        (("[0, 65536]", "[0]"), "flash"),
+        (("25000000", "1"), "systick_hz"),
+        (("[board]", '[arithmetic]\nrounding = "up"\n[board]'), "tflm"),
+        (("[board]", "[bored]"), "bored"),
+        (("= 65536", "= ["), "Invalid"),
+    ],
+)
+def test_wrong_files_are_refused(tmp_path: Path, change: tuple[str, str], word: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace(*change, 1))
+    with pytest.raises(OctavoError, match=word):
+        load_target(path)
+
+
+def test_unknown_and_oversized(tmp_path: Path) -> None:
+    with pytest.raises(OctavoError, match="cortex-m4"):
+        load_target("cortex-m99")
+    with pytest.raises(OctavoError, match="not a target file"):
+        load_target(tmp_path / "absent.toml")
+    big = tmp_path / "big.toml"
+    big.write_text("#" * 100_000)
+    with pytest.raises(OctavoError, match="not a target file"):
+        load_target(big)
