@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
 from octavo.ops.integer import QConv2D
-from octavo.ops.linear import requantized_parameters
+from octavo.ops.linear import random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
 
@@ -57,27 +57,9 @@ class Conv2D(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A QConv2D."""
-        (_, in_h, in_w, in_c), (_, out_h, out_w, out_c) = site.type(0).shape, site.out_type().shape
-        kernel_h, kernel_w = site.type(1).shape[1:3]
         fields, consts = requantized_parameters(site, self.activation)
-        op = QConv2D(
-            in_h=in_h,
-            in_w=in_w,
-            in_c=in_c,
-            out_h=out_h,
-            out_w=out_w,
-            out_c=out_c,
-            kernel_h=kernel_h,
-            kernel_w=kernel_w,
-            stride_h=self.stride[0],
-            stride_w=self.stride[1],
-            dilation_h=self.dilation[0],
-            dilation_w=self.dilation[1],
-            pad_top=self.padding[0],
-            pad_left=self.padding[2],
-            groups=self.groups,
-            **fields,
-        )
+        window = window_fields(site, self.stride, self.padding)
+        op = QConv2D(**window, **fields, dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
@@ -87,18 +69,10 @@ class Conv2D(Op):
     @classmethod
     def examples(cls) -> list[Example]:
         """Odd shapes, strides, dilation, groups, one-sided padding."""
-        rng = np.random.default_rng(0)
         cases = [
             (cls(padding=(1, 1, 1, 1)), (7, 6, 3), (5, 3, 3, 3)),
             (cls(stride=(2, 2), padding=(0, 1, 0, 1), activation=Clip(0.0, 6.0)), (8, 9, 4), (8, 3, 3, 4)),
             (cls(dilation=(2, 1), groups=2), (9, 7, 4), (6, 3, 2, 2)),
             (cls(), (1, 1, 9), (11, 1, 1, 9)),
         ]
-        return [_example(op, image, weight, rng) for op, image, weight in cases]
-
-
-def _example(op: Conv2D, image: tuple[int, ...], weight: tuple[int, ...], rng: np.random.Generator) -> Example:
-    w = rng.normal(size=weight).astype(np.float32)
-    b = rng.normal(size=weight[0]).astype(np.float32)
-    types = (TensorType((1, *image)), TensorType(weight), TensorType(b.shape))
-    return Example(op, types, {1: w, 2: b})
+        return [random_example(op, image, weight) for op, image, weight in cases]

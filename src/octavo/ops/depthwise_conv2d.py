@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
 from octavo.ops.integer import QDepthwiseConv2D
-from octavo.ops.linear import requantized_parameters
+from octavo.ops.linear import random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
 
@@ -54,27 +53,11 @@ class DepthwiseConv2D(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A QDepthwiseConv2D."""
-        (_, in_h, in_w, in_c), (_, out_h, out_w, out_c) = site.type(0).shape, site.out_type().shape
-        kernel_h, kernel_w = site.type(1).shape[1:3]
         fields, consts = requantized_parameters(site, self.activation)
-        op = QDepthwiseConv2D(
-            in_h=in_h,
-            in_w=in_w,
-            in_c=in_c,
-            out_h=out_h,
-            out_w=out_w,
-            out_c=out_c,
-            kernel_h=kernel_h,
-            kernel_w=kernel_w,
-            stride_h=self.stride[0],
-            stride_w=self.stride[1],
-            dilation_h=self.dilation[0],
-            dilation_w=self.dilation[1],
-            pad_top=self.padding[0],
-            pad_left=self.padding[2],
-            depth_multiplier=out_c // in_c,
-            **fields,
-        )
+        window = window_fields(site, self.stride, self.padding)
+        multiplier = window["out_c"] // window["in_c"]
+        rows, columns = self.dilation
+        op = QDepthwiseConv2D(**window, **fields, dilation_h=rows, dilation_w=columns, depth_multiplier=multiplier)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
@@ -84,15 +67,9 @@ class DepthwiseConv2D(Op):
     @classmethod
     def examples(cls) -> list[Example]:
         """Odd shapes, stride, multiplier."""
-        rng = np.random.default_rng(0)
         cases = [
             (cls(padding=(1, 1, 1, 1)), (7, 6, 3), (1, 3, 3, 3)),
             (cls(stride=(2, 2), padding=(0, 1, 0, 1), activation=Clip(0.0, 6.0)), (8, 9, 4), (1, 3, 3, 8)),
             (cls(dilation=(2, 1)), (9, 7, 4), (1, 3, 2, 4)),
         ]
-        made = []
-        for op, image, weight in cases:
-            w = rng.normal(size=weight).astype(np.float32)
-            b = rng.normal(size=weight[3]).astype(np.float32)
-            made.append(Example(op, (TensorType((1, *image)), TensorType(weight), TensorType(b.shape)), {1: w, 2: b}))
-        return made
+        return [random_example(op, image, weight) for op, image, weight in cases]

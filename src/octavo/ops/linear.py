@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
-from octavo.ir.graph import Array
+from octavo.ir.graph import Array, TensorType
 from octavo.num.qparams import PerChannel, QParams
 from octavo.num.tables import activation_limits
-from octavo.ops.base import Op, Site
+from octavo.ops.base import Example, Op, Site
 from octavo.ops.integer import conv_requantization
 from octavo.ops.unary import Clip
+from octavo.ops.window import Pair, Quad
 
-__all__ = ["bias_scale", "quantize_bias", "requantized_parameters"]
+__all__ = ["bias_scale", "quantize_bias", "random_example", "requantized_parameters", "window_fields"]
 
 
 def bias_scale(x: QParams, w: QParams) -> NDArray[np.float64]:
@@ -32,6 +33,34 @@ def quantize_bias(bias: Array, x: QParams, w: QParams, where: str) -> NDArray[np
             "The channel's weights are vanishingly small: prune the channel or quantize the weights per tensor.",
         )
     return q.astype(np.int32)
+
+
+def window_fields(site: Site, stride: Pair, padding: Quad) -> dict[str, int]:
+    """Shapes, stride and padding as the integer convolutions name them."""
+    (_, in_h, in_w, in_c), (_, out_h, out_w, out_c) = site.type(0).shape, site.out_type().shape
+    kernel_h, kernel_w = site.type(1).shape[1:3]
+    return {
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_h": out_h,
+        "out_w": out_w,
+        "out_c": out_c,
+        "kernel_h": kernel_h,
+        "kernel_w": kernel_w,
+        "stride_h": stride[0],
+        "stride_w": stride[1],
+        "pad_top": padding[0],
+        "pad_left": padding[2],
+    }
+
+
+def random_example(op: Op, image: tuple[int, ...], weight: tuple[int, ...]) -> Example:
+    """A convolution of an image [H, W, C] with random weights and biases, for ``examples``."""
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=weight).astype(np.float32)
+    b = rng.normal(size=weight[op.channel_axis]).astype(np.float32)
+    return Example(op, (TensorType((1, *image)), TensorType(weight), TensorType(b.shape)), {1: w, 2: b})
 
 
 def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int], dict[str, Array]]:

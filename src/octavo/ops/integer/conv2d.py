@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+from octavo.ops.integer.sliding import check_image, padded_image, random_window
 
 __all__ = ["QConv2D"]
 
@@ -46,23 +47,15 @@ class QConv2D(IntegerOp):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """int8 [N, out_h, out_w, out_c]."""
-        x, w = inputs[0], inputs[1]
-        if x.shape[1:] != (self.in_h, self.in_w, self.in_c) or x.dtype != "int8":
-            raise ValueError(f"input {x} is not int8 [{self.in_h}, {self.in_w}, {self.in_c}]")
-        if w.shape != (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.groups):
-            raise ValueError(f"weights {w} do not match")
         parameter_types(inputs, self.out_c, self.per_channel)
-        return (TensorType((x.shape[0], self.out_h, self.out_w, self.out_c), "int8"),)
+        return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.groups))
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
     ) -> torch.Tensor:
         """Exact: the accumulator is a float convolution of integers that stays exact (see accumulate_dtype)."""
         dtype = accumulate_dtype(w, 0)
-        image = (x.to(dtype) - self.input_zero_point).permute(0, 3, 1, 2)
-        bottom = (self.out_h - 1) * self.stride_h + self.dilation_h * (self.kernel_h - 1) + 1 - self.in_h - self.pad_top
-        right = (self.out_w - 1) * self.stride_w + self.dilation_w * (self.kernel_w - 1) + 1 - self.in_w - self.pad_left
-        image = F.pad(image, (self.pad_left, right, self.pad_top, bottom))
+        image = padded_image(self, x, dtype)
         strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
         y = F.conv2d(image, w.to(dtype).permute(0, 3, 1, 2), None, strides, 0, dilation, self.groups)
         limits = self.act_min, self.act_max
@@ -80,19 +73,12 @@ class QConv2D(IntegerOp):
 
 
 def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int) -> Example:
-    def draw(low: int, high: int) -> int:
-        return int(rng.integers(low, high + 1))
-
-    groups = draw(1, 2)
-    in_c, out_c = groups * draw(1, 9), groups * draw(1, 9)
-    stride, dilation = (draw(1, 3), draw(1, 2)), (draw(1, 2), draw(1, 2))
-    pads = [draw(0, k - 1) for k in (kernel[0], kernel[0], kernel[1], kernel[1])]
-    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
-    size = [max(draw(1, 8), r - pads[2 * i] - pads[2 * i + 1]) for i, r in enumerate(reach)]
-    out = [(size[i] + pads[2 * i] + pads[2 * i + 1] - reach[i]) // stride[i] + 1 for i in (0, 1)]
+    groups, *channels, zero_in, zero_out = (int(v) for v in rng.integers((1, 1, 1, -128, -128), (3, 10, 10, 128, 128)))
+    in_c, out_c = groups * channels[0], groups * channels[1]
+    window = random_window(rng, kernel)
     types, consts = random_parameters(rng, (out_c, *kernel, in_c // groups), out_c, per_channel)
     fields = [
-        *size, in_c, *out, out_c, *kernel, *stride, *dilation, pads[0], pads[2], groups, per_channel,
-        draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
+        *window.size, in_c, *window.out, out_c, *kernel, *window.stride, *window.dilation, *window.before, groups,
+        per_channel, zero_in, zero_out, int(rng.integers(-128, -99)), int(rng.integers(60, 128)),
     ]  # fmt: skip
-    return Example(QConv2D(*fields), (TensorType((1, *size, in_c), "int8"), *types), consts)
+    return Example(QConv2D(*fields), (TensorType((1, *window.size, in_c), "int8"), *types), consts)

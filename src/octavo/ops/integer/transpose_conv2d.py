@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
 from octavo.ops.integer.requantizing import finish, parameter_types, random_parameters
+from octavo.ops.integer.sliding import check_image
 
 __all__ = ["QTransposeConv2D"]
 
@@ -43,13 +44,8 @@ class QTransposeConv2D(IntegerOp):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """int8 [N, out_h, out_w, out_c]."""
-        x, w = inputs[0], inputs[1]
-        if x.shape[1:] != (self.in_h, self.in_w, self.in_c) or x.dtype != "int8":
-            raise ValueError(f"input {x} is not int8 [{self.in_h}, {self.in_w}, {self.in_c}]")
-        if w.shape != (self.out_c, self.kernel_h, self.kernel_w, self.in_c):
-            raise ValueError(f"weights {w} do not match")
         parameter_types(inputs, self.out_c, self.per_channel)
-        return (TensorType((x.shape[0], self.out_h, self.out_w, self.out_c), "int8"),)
+        return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c))
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
