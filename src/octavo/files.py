@@ -39,15 +39,13 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             path.write_bytes(contents)
         if folder.exists():
             os.rename(folder, stage / "old")
-        try:
-            os.rename(stage / "new", folder)
-        except BaseException:
-            if (stage / "old").exists():
-                os.rename(stage / "old", folder)
-            raise
+        os.rename(stage / "new", folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     finally:
+        # Ctrl-C may come between any two of these lines; what is in place decides, not how far the code came.
+        if (stage / "old").exists() and not folder.exists():
+            os.rename(stage / "old", folder)
         shutil.rmtree(stage, ignore_errors=True)
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.networks import LAYERS, SAMPLES, octavo, save_data
+from tests.oracles.data import data_path
 
 Capture = pytest.CaptureFixture[str]
 
@@ -37,6 +38,24 @@ def test_compiling_again_replaces_byte_for_byte(shelf: Path, tmp_path: Path, cap
         assert octavo(capsys, *command).code == 0
         contents.append({path: path.read_bytes() for path in (tmp_path / "build").rglob("*") if path.is_file()})
     assert contents[0] == contents[1]
+
+
+def test_an_official_int8_model_end_to_end(tmp_path: Path, capsys: Capture) -> None:
+    """Compiled as it is: the C of this machine gives what TensorFlow Lite Micro gives on the original file."""
+    model = data_path("mlperf_tiny/autoencoder_ad_int8.tflite")
+    document = octavo(capsys, "compile", model, "-o", tmp_path / "build", "--json").document
+    assert document["folder"] == str(tmp_path / "build") and document["macs"] > 200_000
+    x = np.random.default_rng(8).integers(-128, 128, (3, 640)).astype(np.int8)
+    np.save(tmp_path / "x.npy", x)
+    answer = octavo(
+        capsys, "run", tmp_path / "build", "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy", "--raw"
+    )
+    assert answer.code == 0, answer
+    pytest.importorskip("tflite_micro")
+    from tests.oracles.tflm import run_tflm
+
+    (expected,) = run_tflm(model.read_bytes(), [x])
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy").reshape(3, -1), expected)
 
 
 def test_an_int8_tflite_compiles_without_calibration(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -163,6 +182,18 @@ def test_targets_and_version(capsys: Capture) -> None:
     assert "cortex-m4" in [row["name"] for row in octavo(capsys, "targets", "--json").document["targets"]]
     assert "cortex-m55" in octavo(capsys, "targets").out
     assert octavo(capsys, "--version").out == f"octavo {package.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["targets", "--help", "--version"])
+def test_quick_commands_do_not_wait_for_torch(command: str) -> None:
+    program = (
+        "import atexit, sys; sys.argv = ['octavo', sys.argv[1]]\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "from octavo.cli import main; main()"
+    )
+    result = subprocess.run([sys.executable, "-c", program, command], capture_output=True, text=True, check=True)
+    assert "octavo.cli.app" in result.stderr.split() and result.stdout
+    assert not {"torch", "onnx", "tflite", "safetensors"} & set(result.stderr.split())
 
 
 def test_configuration_in_one_file_and_flags_win(shelf: Path, tmp_path: Path, capsys: Capture) -> None:

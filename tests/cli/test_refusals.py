@@ -106,6 +106,22 @@ def test_labels_out_of_range(shelf: Path, tmp_path: Path, capsys: Capture) -> No
     _refused(octavo(capsys, "eval", shelf / "build", "--data", tmp_path / "d.npz"), "labels", "0 to 2")
 
 
+def test_labels_that_do_not_match_the_samples(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((2, 2, 5, 5), np.float32), labels=np.array([0, 1, 2]))
+    _refused(octavo(capsys, "eval", shelf / "build", "--data", tmp_path / "d.npz"), "labels", "3", "2")
+
+
+@pytest.mark.parametrize(("flash", "ram", "word"), [(1 << 20, 64, "arena"), (64, 1 << 20, "weights")])
+def test_a_network_too_large_for_the_target(
+    shelf: Path, tmp_path: Path, capsys: Capture, flash: int, ram: int, word: str
+) -> None:
+    target = tmp_path / "tiny.toml"
+    target.write_text(f'name = "tiny"\ndescription = "little"\nflash_bytes = {flash}\nram_bytes = {ram}\n')
+    answer = _compile(capsys, shelf, tmp_path / "build", "--target", target)
+    _refused(answer, f"the {word} take", "tiny has 64 bytes")
+    assert list(tmp_path.iterdir()) == [target]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [(), ("compile",), ("compile", "net.onnx"), ("eval",), ("run", "b"), ("compile", "--samples"), ("fly",)],

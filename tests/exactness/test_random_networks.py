@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
 
 from octavo.c.emit import emit
-from octavo.device.host import HostModel
+from octavo.device.host import HostModel, sanitized_run
 from octavo.formats.native import read_quantized, write_quantized
 from octavo.formats.tflite import write_tflite
 from octavo.ir.check import verify
@@ -42,15 +42,14 @@ def flat_outputs(model: IntegerModel, inputs: dict[str, NDArray[np.int8]]) -> li
     return [values[name].numpy().reshape(len(values[name]), -1) for name in model.graph.outputs]
 
 
-def host_outputs(model: IntegerModel, inputs: dict[str, NDArray[np.int8]], folder: Path) -> NDArray[np.int8]:
+def written(model: IntegerModel, inputs: dict[str, NDArray[np.int8]], folder: Path) -> NDArray[np.int8]:
+    """The generated C in ``folder``; returns the joined inputs."""
     golden = {name: value[:1] for name, value in inputs.items()}
     expected = {name: value.numpy() for name, value in integer_run(model.graph, golden).items()}
     for path, data in emit(model, plan_arena(model.graph), "net", (golden, expected)).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
-    joined = np.concatenate([inputs[name].reshape(len(inputs[name]), -1) for name in model.graph.inputs], axis=1)
-    with HostModel(folder) as host:
-        return host.run(joined)
+    return np.concatenate([inputs[name].reshape(len(inputs[name]), -1) for name in model.graph.inputs], axis=1)
 
 
 def quantized(sample: Sample) -> Quantized:
@@ -65,7 +64,21 @@ def test_c_on_the_host_equals_the_integer_executor(sample: Sample, tmp_path_fact
     verify(model.graph)
     inputs = random_integers(model)
     expected = np.concatenate(flat_outputs(model, inputs), axis=1)
-    np.testing.assert_array_equal(host_outputs(model, inputs, tmp_path_factory.mktemp("c")), expected)
+    folder = tmp_path_factory.mktemp("c")
+    joined = written(model, inputs, folder)
+    with HostModel(folder) as host:
+        np.testing.assert_array_equal(host.run(joined), expected)
+
+
+@settings(SETTINGS, max_examples=max(EXAMPLES // 8, 1))
+@given(sample=networks())
+def test_sanitizers_find_nothing(sample: Sample, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+    model = lower(quantized(sample))
+    inputs = random_integers(model)
+    expected = np.concatenate(flat_outputs(model, inputs), axis=1)
+    folder = tmp_path_factory.mktemp("c")
+    joined = written(model, inputs, folder)
+    np.testing.assert_array_equal(sanitized_run(folder, joined, expected.shape[1]), expected)
 
 
 @SETTINGS

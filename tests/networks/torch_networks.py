@@ -8,21 +8,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["NETWORKS", "conv_norm", "seeded"]
+__all__ = ["NETWORKS", "conv_norm", "mobilenet_v2", "mobilenet_v3", "network", "resnet18", "seeded"]
 
 
-def seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
-    """The module in eval mode with random weights and random batch-norm statistics."""
+def seeded(make: Callable[[], nn.Module], seed: int = 0, sample: tuple[int, ...] = ()) -> nn.Module:
+    """The module in eval mode with random weights and random batch-norm statistics.
+
+    With the shape of a ``sample`` the statistics are near those of random inputs, as after training. Without, the
+    signal of a deep network dies in its constants, and a comparison of its outputs says nothing.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = make()
+        norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
         for layer in module.modules():
-            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-                nn.init.uniform_(layer.weight, 0.5, 1.5)
-                nn.init.normal_(layer.bias, 0.0, 0.2)
-                nn.init.normal_(layer.running_mean, 0.0, 0.2)
-                nn.init.uniform_(layer.running_var, 0.5, 1.5)
+            if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight)
+        for norm in norms:
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias, 0.0, 0.2)
+            norm.momentum = 1.0
+        if sample:
+            with torch.no_grad():
+                module.train()(torch.randn(16, *sample))
+        for norm in norms:
+            norm.momentum = 0.1
+            norm.running_mean += 0.2 * torch.randn_like(norm.running_mean) * norm.running_var.sqrt()
+            norm.running_var *= 0.6 + torch.rand_like(norm.running_var)
     return module.eval()
+
+
+def network(name: str, seed: int = 0) -> tuple[nn.Module, tuple[int, ...]]:
+    """A test network by name and the shape of one sample."""
+    make, sample = NETWORKS[name]
+    return seeded(make, seed, sample), sample
 
 
 def conv_norm(

@@ -53,6 +53,18 @@ def test_a_users_file(tmp_path: Path) -> None:
         (("[board]", '[arithmetic]\nrounding = "up"\n[board]'), "tflm"),
         (("[board]", "[bored]"), "bored"),
         (("= 65536", "= ["), "Invalid"),
+        (("flash_bytes = 65536", "flash_bytes = 1.5"), "flash_bytes is 1.5, not a whole number"),
+        (("flash_bytes = 65536", "flash_bytes = true"), "flash_bytes is True, not a whole number"),
+        (("ram_bytes = 16384", "ram_bytes = nan"), "ram_bytes is nan, not a whole number"),
+        (("ram_bytes", "alignment = 4.0\nram_bytes"), "alignment is 4.0, not a whole number"),
+        (("ram_bytes", "formats = []\nram_bytes"), "formats is .*, not a list of texts"),
+        (('"a board"', "5"), "description is 5, not a text"),
+        (("[0, 65536]", "[0.5, 65536]"), "flash is .*, not a list of whole numbers"),
+        (("25000000", "25e6"), "systick_hz is .*, not a whole number"),
+        (('["-mcpu=cortex-m4", "-mthumb"]', "[]"), "flags is .*, not a list of texts"),
+        (("name =", "arithmetic = 3\nname ="), "arithmetic must be a table"),
+        (('name = "mine"\n', ""), "lacks the keys name"),
+        (("systick_hz = 25000000\n", ""), "lacks the keys systick_hz"),
     ],
 )
 def test_wrong_files_are_refused(tmp_path: Path, change: tuple[str, str], word: str) -> None:

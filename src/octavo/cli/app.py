@@ -119,7 +119,7 @@ def inspect_command(
 @app.command("targets")
 def targets_command(json: Json = False) -> None:
     """The devices that Octavo knows."""
-    from octavo.cli.commands import list_targets
+    from octavo.cli.devices import list_targets
 
     list_targets(json)
 

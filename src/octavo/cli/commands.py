@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
-import math
 import os
 import tempfile
 import tomllib
@@ -18,6 +16,7 @@ from octavo import api
 from octavo.build import Build, evaluate, profile, run
 from octavo.c.text import check_prefix
 from octavo.cli import tables
+from octavo.cli.document import emit
 from octavo.cli.progress import progress
 from octavo.datasets import Dataset, Preprocessing, batches, load_dataset
 from octavo.errors import OctavoError
@@ -25,9 +24,9 @@ from octavo.files import check_replaceable
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
-from octavo.targets import available_targets, load_target
+from octavo.targets import load_target
 
-__all__ = ["compile_model", "evaluate_build", "inspect_path", "list_targets", "profile_build", "run_build"]
+__all__ = ["compile_model", "evaluate_build", "inspect_path", "profile_build", "run_build"]
 
 KEYS = (
     "model", "output", "calibration", "target", "name", "ranges", "granularity", "calibration_samples", "preprocessing",
@@ -69,19 +68,6 @@ def _preprocessing(table: Mapping[str, Any]) -> Preprocessing | None:
     return Preprocessing.from_toml(table["preprocessing"]) if "preprocessing" in table else None
 
 
-def _emit(document: Mapping[str, Any]) -> None:
-    """JSON has no NaN and no infinity: both become null."""
-
-    def finite(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: finite(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [finite(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    print(json_module.dumps(finite(document), allow_nan=False))
-
-
 def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:
     """Load, calibrate, quantize, write."""
     options = {**_config(config), **flags}
@@ -109,7 +95,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
     )
     if json:
-        _emit({**_summary(build), "folder": str(build.folder)})
+        emit({**_summary(build), "folder": str(build.folder)})
     else:
         tables.compiled(build)
 
@@ -157,7 +143,7 @@ def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path |
         "samples": result.samples,
     }
     if json:
-        _emit(document)
+        emit(document)
     else:
         tables.evaluation(build, result)
 
@@ -177,7 +163,7 @@ def run_build(folder: Path, input: Path, output: Path | None, on: str, raw: bool
         "outputs": {name: value.tolist() for name, value in result.outputs.items()} if output is None else str(output),
     }
     if json:
-        _emit(document)
+        emit(document)
     else:
         tables.outputs(result, output)
 
@@ -223,7 +209,7 @@ def profile_build(folder: Path, on: str | None, json: bool) -> None:
     with progress(f"running on {target}", None):
         result = profile(build, target)
     if json:
-        _emit({**vars(result), "on": target, "layers": list(result.layers)})
+        emit({**vars(result), "on": target, "layers": list(result.layers)})
     else:
         tables.profiled(build, target, result)
 
@@ -233,7 +219,7 @@ def inspect_path(path: Path, json: bool) -> None:
     if path.is_dir():
         build = Build.open(path)
         if json:
-            _emit(build.manifest)
+            emit(build.manifest)
         else:
             tables.layers(build)
         return
@@ -244,20 +230,6 @@ def inspect_path(path: Path, json: bool) -> None:
             {"name": n.name, "op": n.kind, "source": n.source, "shape": list(graph.types[n.outputs[0]].shape)}
             for n in graph.nodes
         ]
-        _emit({"name": graph.name, "quantized": isinstance(loaded, Quantized), "nodes": nodes})
+        emit({"name": graph.name, "quantized": isinstance(loaded, Quantized), "nodes": nodes})
     else:
         print(show(graph))
-
-
-def list_targets(json: bool) -> None:
-    """Names, memory and boards."""
-    targets = [load_target(name) for name in available_targets()]
-    if json:
-        rows = [
-            {"name": t.name, "description": t.description, "flash_bytes": t.flash_bytes, "ram_bytes": t.ram_bytes,
-             "emulated": t.board is not None}
-            for t in targets
-        ]  # fmt: skip
-        _emit({"targets": rows})
-    else:
-        tables.targets(targets)

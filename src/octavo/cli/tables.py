@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from octavo.build import Build, Evaluation, Profile, RunResult
 from octavo.targets import Target
+
+if TYPE_CHECKING:
+    from octavo.build import Build, Evaluation, Profile, RunResult
 
 __all__ = ["compiled", "evaluation", "layers", "outputs", "profiled", "targets"]
 
@@ -104,7 +107,8 @@ def layers(build: Build) -> None:
 
 def targets(known: Sequence[Target]) -> None:
     """One row a target."""
-    table = _table("target", "flash", "RAM", "")
+    table = _table("target", "flash", "RAM")
+    table.add_column("", overflow="fold")
     for target in known:
         table.add_row(target.name, f"{target.flash_bytes:,}", f"{target.ram_bytes:,}", target.description)
     _CONSOLE.print(table)

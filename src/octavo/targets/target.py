@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from octavo.errors import OctavoError
 
@@ -19,6 +19,7 @@ FORMATS = ("int8",)
 MAX_TOML_BYTES = 65536
 _FLAG = re.compile(r"-m[A-Za-z0-9.+=-]+")
 _MACHINE = re.compile(r"[a-z0-9-]+")
+_WORDS: Mapping[Any, str] = {int: "whole number", str: "text"}
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -117,11 +118,31 @@ def _build(document: Mapping[str, Any]) -> Target:
 
 
 def _checked(what: str, table: Any, kind: type) -> dict[str, Any]:
-    """The table's entries with lists as tuples; ValueError for keys that ``kind`` does not have."""
+    """The table's entries with lists as tuples; ValueError for keys and types that ``kind`` does not have."""
     if not isinstance(table, Mapping):
         raise ValueError(f"{what} must be a table")
-    allowed = [field.name for field in fields(kind)]
+    known = fields(kind)
+    allowed = [field.name for field in known]
     unknown = sorted(set(table) - set(allowed))
     if unknown:
         raise ValueError(f"{what} has the unknown keys {', '.join(unknown)}; allowed: {', '.join(allowed)}")
+    missing = [field.name for field in known if field.default is MISSING and field.name not in table]
+    if missing:
+        raise ValueError(f"{what} lacks the keys {', '.join(missing)}")
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        wanted = _wanted(value, hints[key])
+        if wanted is not None:
+            raise ValueError(f"{key} is {value!r}, not {wanted}")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def _wanted(value: Any, hint: Any) -> str | None:
+    """What a value should have been, or None when it is. TOML's booleans are no whole numbers."""
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        good = isinstance(value, list) and bool(value) and all(type(entry) is item for entry in value)
+        return None if good else f"a list of {_WORDS[item]}s"
+    if hint not in _WORDS or type(value) is hint:
+        return None
+    return f"a {_WORDS[hint]}"

@@ -116,5 +116,10 @@ CONVERTERS: Mapping[str, Callable[[Call], str | list[str] | Value]] = {
 }  # fmt: skip
 """By the operator's name; a trailing underscore (in place) means the same."""
 
-FOLDED = frozenset(("arange", "full", "full_like", "ones", "ones_like", "scalar_tensor", "t", "zeros", "zeros_like"))
+FOLDED = frozenset(
+    (
+        "_weight_norm", "arange", "full", "full_like", "linalg_vector_norm", "ones", "ones_like", "repeat",
+        "scalar_tensor", "std", "t", "var", "zeros", "zeros_like",
+    )
+)  # fmt: skip
 """Operators that are evaluated on constants only, besides those above."""

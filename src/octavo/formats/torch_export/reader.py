@@ -151,7 +151,9 @@ def _outputs(builder: GraphBuilder, env: Mapping[Node, Any], program: Program) -
     inputs = {env[node].name for node in program.inputs}
     for item in program.outputs:
         value = env.get(item) if isinstance(item, Node) else None
-        if not isinstance(value, Value) or value.expanded:
+        if isinstance(value, Value) and value.expanded:
+            raise OctavoError(f"output {item}", "is an expanded tensor", "Return it before it is expanded.")
+        if not isinstance(value, Value):
             raise OctavoError(f"output {item}", "does not depend on the input", "Remove this output from the model.")
         name = value.name
         if name in outputs or name in inputs:
