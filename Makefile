@@ -12,12 +12,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell grep -E '^torch==' requirements/torch.txt)
 FUZZ ?= 10000
 
-.PHONY: demo test lint bench fuzz clean system
+.PHONY: demo test lint bench fuzz clean system system-tests
 
 demo: $(VENV)/.base system
 	@$(BIN)/python -m octavo.demo
 
-test: $(VENV)/.dev system
+test: $(VENV)/.dev system-tests
 	@$(BIN)/python -m pytest -n 2 -q
 
 lint: $(VENV)/.dev
@@ -37,6 +37,9 @@ clean:
 
 system:
 	@scripts/system_packages.sh
+
+system-tests:
+	@scripts/system_packages.sh --tests
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

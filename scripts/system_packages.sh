@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs Debian packages where the user may, else names them in one line. Without arguments: the compilers and the
-# emulator that are missing. Never fails: what needs a missing tool says so itself.
+# emulator that are missing; with --tests also clang, which the tests compile with beside gcc; else the packages named.
+# Never fails: what needs a missing tool says so itself.
 set -u
 tried=.venv/.system_tried
 
 missing=("$@")
-if [ $# -eq 0 ]; then
+if [ $# -eq 0 ] || [ "$1" = --tests ]; then
+  missing=()
+  if [ "${1:-}" = --tests ]; then command -v clang >/dev/null || missing+=(clang); fi
   command -v "${CC:-cc}" >/dev/null || missing+=(gcc libc6-dev)
   command -v arm-none-eabi-gcc >/dev/null || missing+=(gcc-arm-none-eabi)
   # Without the library, gcc prints the bare name back.
