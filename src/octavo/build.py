@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from octavo.analysis.compare import Score, dequantize_outputs, quantize_inputs
 from octavo.device.emulator import DeviceRun, run_on_board
 from octavo.device.host import HostModel
 from octavo.errors import OctavoError
+from octavo.formats.native import FILES as QUANTIZED_FILES
 from octavo.formats.native import read_quantized
 from octavo.ir.graph import Array
 from octavo.ir.plan import Quantized
@@ -58,8 +60,19 @@ class Build:
             raise OctavoError(
                 str(path), f"is not a folder that octavo compile wrote ({error})", "Run octavo compile first."
             ) from error
+        _check_sums(path, manifest)
         quantized = read_quantized(path / "quantized")
         return Build(path, manifest, quantized, lower(quantized), target)
+
+
+def _check_sums(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """OctavoError when the stored network is not the one that was written: a flipped bit would be another network."""
+    sums = manifest.get("sha256")
+    written = sums if isinstance(sums, dict) else {}
+    for name in QUANTIZED_FILES:
+        file = folder / "quantized" / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != written.get(f"quantized/{name}"):
+            raise OctavoError(str(file), "is missing or not the file that was written", "Compile the model again.")
 
 
 @dataclass(frozen=True)

@@ -136,3 +136,19 @@ int main(void)
     said = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True)
     assert said.stderr == ""
     np.testing.assert_array_equal(np.array(said.stdout.split(), int), encoding.quantize_input(x))
+
+
+def test_a_damaged_folder_is_refused(build: Build, tmp_path: Path) -> None:
+    """One flipped bit of a weight is another network: it must not open."""
+    folder = tmp_path / "build"
+    shutil.copytree(build.folder, folder)
+    assert Build.open(folder).manifest == build.manifest
+    tensors = folder / "quantized" / "tensors.safetensors"
+    data = bytearray(tensors.read_bytes())
+    data[-5] ^= 1
+    tensors.write_bytes(bytes(data))
+    with pytest.raises(OctavoError, match="not the file that was written"):
+        Build.open(folder)
+    tensors.unlink()
+    with pytest.raises(OctavoError, match="missing"):
+        Build.open(folder)

@@ -19,9 +19,10 @@ from octavo.ir.plan import Quantized, make_plan
 from octavo.num.qparams import PerChannel, PerTensor, QParams
 from octavo.ops import OPERATORS, Clip
 
-__all__ = ["read_quantized", "write_quantized"]
+__all__ = ["FILES", "read_quantized", "write_quantized"]
 
 VERSION = 1
+FILES = ("graph.json", "tensors.safetensors")
 MAX_JSON_BYTES = 64 * 2**20
 _REMEDY = "The folder is damaged or from another version: compile the model again."
 
@@ -57,7 +58,7 @@ def write_quantized(quantized: Quantized) -> dict[str, bytes]:
         tensors[f"scale:{name}"] = np.ascontiguousarray(encoding.scale)
         tensors[f"zero_point:{name}"] = np.ascontiguousarray(encoding.zero_point)
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
-    return {"graph.json": text.encode(), "tensors.safetensors": save(dict(sorted(tensors.items())))}
+    return dict(zip(FILES, (text.encode(), save(dict(sorted(tensors.items())))), strict=True))
 
 
 def read_quantized(folder: Path) -> Quantized:
