@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
+from octavo.num.levels import All, Levels
 
 __all__ = ["Granularity", "PerChannel", "PerTensor", "QParams", "integer_limits"]
 
@@ -41,13 +42,14 @@ class QParams:
     """Affine encoding of a tensor.
 
     ``scale`` is float32 [channels] (length 1 per tensor), positive and finite; ``zero_point`` is int32 of the same
-    length, inside the dtype's limits.
+    length, inside the dtype's limits. ``levels`` says which integers of the dtype may occur.
     """
 
     dtype: str
     scale: NDArray[np.float32]
     zero_point: NDArray[np.int32]
     granularity: Granularity = PerTensor()
+    levels: Levels = All()
 
     def __post_init__(self) -> None:
         low, high = integer_limits(self.dtype)
@@ -72,17 +74,23 @@ class QParams:
             isinstance(other, QParams)
             and self.dtype == other.dtype
             and self.granularity == other.granularity
+            and self.levels == other.levels
             and np.array_equal(self.scale, other.scale)
             and np.array_equal(self.zero_point, other.zero_point)
         )
 
     def __hash__(self) -> int:
-        return hash((self.dtype, self.granularity, self.scale.tobytes(), self.zero_point.tobytes()))
+        return hash((self.dtype, self.granularity, self.levels, self.scale.tobytes(), self.zero_point.tobytes()))
 
     @property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest integer of the dtype."""
         return integer_limits(self.dtype)
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of the channels, None per tensor."""
+        return self.granularity.axis if isinstance(self.granularity, PerChannel) else None
 
     @property
     def per_channel(self) -> bool:
@@ -97,11 +105,11 @@ class QParams:
         return values.reshape(shape)
 
     def quantize(self, real: NDArray[np.floating]) -> NDArray[np.integer]:
-        """Nearest integers (half to even, as numpy's ``rint``) of ``real``, clamped to the dtype's limits."""
+        """Nearest levels of ``real`` (half to even, as numpy's ``rint``), inside the dtype's limits."""
         scale = self._spread(self.scale.astype(np.float64), real.ndim)
         zero_point = self._spread(self.zero_point.astype(np.float64), real.ndim)
-        low, high = self.limits
-        return np.clip(np.rint(real.astype(np.float64) / scale) + zero_point, low, high).astype(self.dtype)
+        nearest = self.levels.nearest(real.astype(np.float64) / scale, self.channel_axis) + zero_point
+        return np.clip(nearest, *self.limits).astype(self.dtype)
 
     def quantize_input(self, real: NDArray[np.floating]) -> NDArray[np.integer]:
         """The integers that the generated C's ``quantize_input`` gives: float32, half away from zero, clamped.

@@ -1,0 +1,105 @@
+"""Number formats by the name that users give: how weights and activations are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from octavo.errors import OctavoError
+
+__all__ = ["FORMATS", "ActivationFormat", "Format", "WeightFormat", "find_format"]
+
+
+@dataclass(frozen=True)
+class ActivationFormat:
+    """``dtype`` is int8, int16 or float16; ``symmetric`` sets zero_point 0; ``power_of_two`` makes scales 2^k."""
+
+    dtype: str = "int8"
+    symmetric: bool = False
+    power_of_two: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("int8", "int16", "float16"):
+            raise OctavoError(f"activations of {self.dtype}", "are unknown", "Use int8, int16 or float16.")
+        if self.power_of_two and not self.symmetric:
+            raise OctavoError("power-of-two activations", "have a zero_point", "Make them symmetric.")
+
+
+@dataclass(frozen=True)
+class WeightFormat:
+    """Symmetric weights. ``kind`` is uniform, log2 (0 and +-2^k) or float16; ``bits`` 2 to 8 (log2: 2 to 4).
+
+    ``granularity`` is per-tensor, per-channel or per-group (of ``group_size`` weights, up to 6 bits).
+    """
+
+    kind: str = "uniform"
+    bits: int = 8
+    power_of_two: bool = False
+    granularity: str = "per-channel"
+    group_size: int = 32
+
+    def __post_init__(self) -> None:
+        where = f"{self.kind} weights of {self.bits} bits"
+        top = {"uniform": 8, "log2": 4, "float16": 16}.get(self.kind)
+        if top is None:
+            raise OctavoError(where, "are unknown", "Use uniform, log2 or float16.")
+        if not 2 <= self.bits <= top:
+            raise OctavoError(where, "are not possible", f"Use 2 to {top} bits.")
+        if self.granularity not in GRANULARITIES:
+            raise OctavoError(
+                f"granularity {self.granularity}", "is unknown", f"Use one of {', '.join(GRANULARITIES)}."
+            )
+        if self.granularity == "per-group" and (self.kind != "uniform" or self.bits > 6):
+            raise OctavoError(
+                where,
+                "have no groups: a group's factor times a level must fit into int8",
+                "Use per-channel, or weights of 2 to 6 bits.",
+            )
+        if self.group_size < 2:
+            raise OctavoError(f"groups of {self.group_size}", "are too small", "Use groups of 2 weights or more.")
+
+
+GRANULARITIES = ("per-channel", "per-tensor", "per-group")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A pair of weight and activation format with a name."""
+
+    name: str
+    weights: WeightFormat = WeightFormat()
+    activations: ActivationFormat = ActivationFormat()
+    summary: str = ""
+
+    def with_weights(self, granularity: str | None = None, bits: int | None = None) -> Format:
+        """The same with other weights."""
+        weights = self.weights
+        if granularity is not None:
+            weights = replace(weights, granularity=granularity)
+        if bits is not None:
+            weights = replace(weights, bits=bits)
+        return replace(self, weights=weights)
+
+
+_SYMMETRIC = ActivationFormat(symmetric=True)
+_SHIFTS = ActivationFormat(symmetric=True, power_of_two=True)
+_ALL = (
+    Format("affine", summary="int8, zero_point in activations (TensorFlow Lite)"),
+    Format("symmetric", activations=_SYMMETRIC, summary="int8, zero_point 0 (TensorRT style)"),
+    Format("power-of-two", WeightFormat(power_of_two=True), _SHIFTS, "int8, scales 2^k: requantization is a shift"),
+    Format("16x8", activations=ActivationFormat("int16", symmetric=True), summary="int16 activations, int8 weights"),
+    Format("int4", WeightFormat(bits=4), summary="int4 weights, int8 activations"),
+    Format("log2", WeightFormat("log2", 4), summary="weights 0 and +-2^k in 4 bits: products are shifts"),
+    Format("float16", WeightFormat("float16", 16), ActivationFormat("float16"), "IEEE binary16, float32 sums"),
+)
+
+FORMATS: dict[str, Format] = {entry.name: entry for entry in _ALL}
+"""By name."""
+
+
+def find_format(name: str | Format) -> Format:
+    """A format by name; OctavoError lists what there is."""
+    if isinstance(name, Format):
+        return name
+    if name not in FORMATS:
+        raise OctavoError(f"format {name}", "is unknown", f"Use one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
