@@ -12,10 +12,11 @@ from octavo.analysis.compare import compare
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
+from octavo.num.formats import find_format
 from octavo.package import export
 from octavo.passes import normalize
 from octavo.quant.observe import Batch, Progress
-from octavo.quant.quantize import quantize_graph
+from octavo.quant.quantize import Scheme, quantize_graph
 from octavo.targets import load_target
 
 if TYPE_CHECKING:
@@ -102,9 +103,8 @@ def quantize(
     if granularity not in GRANULARITIES:
         raise OctavoError(f"granularity {granularity}", "is unknown", f"Use one of {', '.join(GRANULARITIES)}.")
     chosen = load_target(target)
-    return quantize_graph(
-        normalize(graph), _batches(calibration), ranges, granularity == "per-channel", progress, chosen.name
-    )
+    scheme = Scheme(find_format("affine").with_weights(granularity), ranges)
+    return quantize_graph(normalize(graph), _batches(calibration), scheme, progress, chosen.name)
 
 
 def _batches(calibration: Any) -> Iterable[Batch]:

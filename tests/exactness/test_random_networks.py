@@ -19,7 +19,7 @@ from octavo.ir.plan import Quantized
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
 from octavo.passes import normalize
-from octavo.quant.quantize import quantize_graph
+from octavo.quant.quantize import Scheme, quantize_graph
 from octavo.run.integer_run import integer_run
 from tests.exactness.random_networks import networks
 from tests.oracles.tflm import run_tflm
@@ -54,7 +54,7 @@ def written(model: IntegerModel, inputs: dict[str, NDArray[np.int8]], folder: Pa
 
 def quantized(sample: Sample) -> Quantized:
     graph, inputs = sample
-    return quantize_graph(normalize(verify(graph)), [inputs], "minmax")
+    return quantize_graph(normalize(verify(graph)), [inputs], Scheme(ranges="minmax"))
 
 
 @SETTINGS

@@ -12,12 +12,14 @@ from octavo.ir.build import GraphBuilder
 from octavo.ir.graph import Graph, TensorType
 from octavo.ir.plan import Quantized, make_plan
 from octavo.lower.lower import lower
+from octavo.num.formats import WeightFormat, find_format
 from octavo.num.qparams import QParams
 from octavo.num.statistics import MinMax, MovingAverage
 from octavo.ops import Add, Clip, Concat, Conv2D, Exp, FullyConnected, MaxPool2D, Sigmoid, Tanh
 from octavo.quant.observe import observe
 from octavo.quant.place import align, place
-from octavo.quant.quantize import activation_qparams, quantize_graph, weight_qparams
+from octavo.quant.quantize import Scheme, activation_qparams, quantize_graph
+from octavo.quant.ranges.weights import weight_qparams
 
 
 def joined() -> Graph:
@@ -55,7 +57,7 @@ def test_activation_encoding_holds_zero_and_the_range(low: float, high: float) -
 def test_dead_activation_and_zero_channel_are_safe() -> None:
     assert float(activation_qparams(0.0, 0.0).scale[0]) == 1.0
     weights = np.array([[0.0, 0.0], [2.0, -1.0]], np.float32)
-    q = weight_qparams(weights, 0)
+    q = weight_qparams(weights, WeightFormat(), 0)
     assert q.scale[0] == q.scale[1] and np.abs(q.quantize(weights)).max() == 127
 
 
@@ -79,8 +81,8 @@ def test_calibration_is_independent_of_batching() -> None:
     graph = joined()
     data = np.random.default_rng(0).normal(size=(30, 4, 4, 2)).astype(np.float32)
     for method in ("minmax", "moving-average"):
-        whole = observe(graph, [data], method)
-        parts = observe(graph, [data[i : i + 7] for i in range(0, 30, 7)], method)
+        whole = observe(graph, [data]).ranges(method)
+        parts = observe(graph, [data[i : i + 7] for i in range(0, 30, 7)]).ranges(method)
         for name, pair in whole.items():
             np.testing.assert_allclose(pair, parts[name], rtol=1e-12)
 
@@ -129,7 +131,7 @@ def test_bad_calibration_is_refused() -> None:
         with pytest.raises(OctavoError, match=word):
             quantize_graph(graph, data)
     with pytest.raises(OctavoError, match="minmax"):
-        quantize_graph(graph, [good], ranges="nothing")
+        quantize_graph(graph, [good], Scheme(ranges="nothing"))
 
 
 def test_a_value_that_overflows_names_its_node() -> None:
@@ -161,7 +163,7 @@ def test_fused_relu_needs_no_clipping_and_conv_weights_are_per_channel() -> None
     quantized = quantize_graph(graph, [data])
     assert quantized.plan.qparams["w"].scale.shape == (3,)
     assert int(quantized.plan.qparams["c"].zero_point[0]) == -128
-    tensorwise = quantize_graph(graph, [data], per_channel=False)
+    tensorwise = quantize_graph(graph, [data], Scheme(find_format("affine").with_weights("per-tensor")))
     assert tensorwise.plan.qparams["w"].scale.shape == (1,)
     for q in (quantized, tensorwise):
         op = lower(q).graph.nodes[0].op

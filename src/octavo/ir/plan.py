@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from octavo.errors import OctavoError
-from octavo.ir.graph import Graph
+from octavo.ir.graph import Array, Graph
 from octavo.num.qparams import QParams
 
 __all__ = ["QuantPlan", "Quantized", "bias_names", "graph_digest", "make_plan"]
@@ -43,6 +44,9 @@ class QuantPlan:
 
     ``groups`` maps each activation to the value whose encoding it shares; ``reasons`` says in words why a value has
     the encoding it has; ``graph_digest`` binds the plan to its graph; ``target`` names the device it was made for.
+
+    ``integers`` are learned integers of weights, in place of the nearest ones; ``biases`` are corrected biases (float,
+    one a channel), in place of the graph's. The graph itself stays the float network that was given.
     """
 
     qparams: Mapping[str, QParams]
@@ -50,9 +54,11 @@ class QuantPlan:
     graph_digest: str
     reasons: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
+    integers: Mapping[str, Array] = field(default_factory=dict)
+    biases: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for attribute in ("qparams", "groups", "reasons"):
+        for attribute in ("qparams", "groups", "reasons", "integers", "biases"):
             object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
 
 
@@ -89,3 +95,23 @@ class Quantized:
                 f"has no encoding for {', '.join(missing[:5])}",
                 "Quantize the graph again, or add the encodings.",
             )
+        for kind, arrays in (("integers", self.plan.integers), ("biases", self.plan.biases)):
+            for name, array in arrays.items():
+                if name not in self.graph.consts or self.graph.consts[name].shape != array.shape:
+                    raise OctavoError(
+                        f"plan of {self.graph.name}", f"{kind} of {name} do not match the graph", "Quantize it again."
+                    )
+
+    def integers(self, name: str) -> Array:
+        """The integers of a constant, learned or nearest."""
+        if name in self.plan.integers:
+            return self.plan.integers[name]
+        return self.plan.qparams[name].quantize(self.graph.consts[name])
+
+    def bias(self, name: str) -> Array:
+        """The real values of a bias, corrected or as the graph has it."""
+        return self.plan.biases.get(name, self.graph.consts[name])
+
+    def with_(self, **changes: Any) -> Quantized:
+        """The same graph with some fields of the plan replaced."""
+        return Quantized(self.graph, replace(self.plan, **changes))

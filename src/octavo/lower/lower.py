@@ -33,6 +33,12 @@ def lower(quantized: Quantized) -> IntegerModel:
     Raises OctavoError naming the node that has no integer form.
     """
     graph, qparams = quantized.graph, quantized.plan.qparams
+    if any(encoding.dtype == "float16" for encoding in qparams.values()):
+        raise OctavoError(
+            graph.name,
+            "is in float16, which has no integer form",
+            "Write it with octavo quantize (ONNX), or choose an integer format.",
+        )
     nodes: list[Node] = []
     consts: dict[str, Array] = {}
     types = {name: TensorType(graph.types[name].shape, qparams[name].dtype) for name in graph.inputs}
@@ -41,7 +47,7 @@ def lower(quantized: Quantized) -> IntegerModel:
         assert isinstance(op, Op)
         where = node.source or node.name
         try:
-            lowered = op.lower(Site(node, graph, qparams))
+            lowered = op.lower(Site(node, quantized))
         except NotImplementedError as error:
             raise OctavoError(
                 where, f"{node.kind} has no integer form", "Replace the layer, or cut the network before it."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from octavo.errors import OctavoError
 
-__all__ = ["FORMATS", "ActivationFormat", "Format", "WeightFormat", "find_format"]
+__all__ = ["AFFINE", "FORMATS", "ActivationFormat", "Format", "WeightFormat", "find_format"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Format:
         return replace(self, weights=weights)
 
 
+AFFINE = ActivationFormat()
 _SYMMETRIC = ActivationFormat(symmetric=True)
 _SHIFTS = ActivationFormat(symmetric=True, power_of_two=True)
 _ALL = (

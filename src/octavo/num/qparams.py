@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class PerChannel:
 
 Granularity = PerTensor | PerChannel
 
-_LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
+_LIMITS = {"float16": (-65504, 65504), "int8": (-128, 127), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:
@@ -104,8 +105,10 @@ class QParams:
         shape[self.granularity.axis] = values.size
         return values.reshape(shape)
 
-    def quantize(self, real: NDArray[np.floating]) -> NDArray[np.integer]:
+    def quantize(self, real: NDArray[np.floating]) -> NDArray[Any]:
         """Nearest levels of ``real`` (half to even, as numpy's ``rint``), inside the dtype's limits."""
+        if self.dtype == "float16":
+            return np.asarray(np.clip(real, *self.limits), np.float16)
         scale = self._spread(self.scale.astype(np.float64), real.ndim)
         zero_point = self._spread(self.zero_point.astype(np.float64), real.ndim)
         nearest = self.levels.nearest(real.astype(np.float64) / scale, self.channel_axis) + zero_point
@@ -125,7 +128,7 @@ class QParams:
         integers: NDArray[np.integer] = np.clip(rounded.astype(np.int64) + zero_point, low, high).astype(self.dtype)
         return integers
 
-    def dequantize(self, q: NDArray[np.integer]) -> NDArray[np.float64]:
+    def dequantize(self, q: NDArray[Any]) -> NDArray[np.float64]:
         """``scale * (q - zero_point)`` in float64."""
         scale = self._spread(self.scale.astype(np.float64), q.ndim)
         zero_point = self._spread(self.zero_point.astype(np.float64), q.ndim)

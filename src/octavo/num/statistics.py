@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 
-__all__ = ["STATISTICS", "MinMax", "MovingAverage", "Range", "Statistic"]
+__all__ = ["MinMax", "MovingAverage", "Range"]
 
 Range = tuple[float, float]
-
-
-class Statistic(Protocol):
-    """What calibration needs of a statistic; values are immutable."""
-
-    def update(self, batch: torch.Tensor) -> Statistic:
-        """The statistic with the samples of ``batch`` [N, ...] added."""
-        ...
-
-    @property
-    def range(self) -> Range:
-        """The (low, high) that it recommends."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -103,7 +88,3 @@ class MovingAverage:
             return self.low, self.high
         share = self.pending_count / self.window
         return self._averaged(self.pending, share / (self.windows + share))
-
-
-STATISTICS: dict[str, Callable[[], Statistic]] = {"minmax": MinMax, "moving-average": MovingAverage}
-"""Range methods by the name that users give."""

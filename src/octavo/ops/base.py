@@ -11,6 +11,7 @@ import torch
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node, TensorType
+from octavo.ir.plan import Quantized
 from octavo.num.qparams import QParams
 
 __all__ = [
@@ -80,11 +81,20 @@ class Lowered:
 
 @dataclass(frozen=True)
 class Site:
-    """A node with what lowering needs of its surroundings."""
+    """A node with what lowering needs of its surroundings: the graph and the plan that goes with it."""
 
     node: Node
-    graph: Graph
-    encodings: Mapping[str, QParams]
+    quantized: Quantized
+
+    @property
+    def graph(self) -> Graph:
+        """The float graph."""
+        return self.quantized.graph
+
+    @property
+    def encodings(self) -> Mapping[str, QParams]:
+        """Encodings by value."""
+        return self.quantized.plan.qparams
 
     def type(self, index: int) -> TensorType:
         """Type of input ``index``."""
@@ -115,7 +125,13 @@ class Site:
 
     def integers(self, index: int) -> Array:
         """The quantized values of the constant input ``index``."""
-        return self.x(index).quantize(self.const(index))
+        self.const(index)
+        return self.quantized.integers(self.node.inputs[index])
+
+    def bias(self, index: int) -> Array:
+        """The real values of the bias at input ``index``, as corrected."""
+        self.const(index)
+        return self.quantized.bias(self.node.inputs[index])
 
 
 class Op:

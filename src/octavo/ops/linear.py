@@ -75,7 +75,7 @@ def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int]
         raise OctavoError(where, "its weights have a zero_point", "Quantize weights symmetrically.")
     multiplier, shift = conv_requantization(x.scale[0], w.scale, y.scale[0])
     act_min, act_max = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]))
-    weights, bias = site.integers(1), quantize_bias(site.const(2), x, w, where)
+    weights, bias = site.integers(1), quantize_bias(site.bias(2), x, w, where)
     _check_accumulator(site, weights, bias, shift, where)
     fields = {
         "per_channel": int(isinstance(w.granularity, PerChannel)),

@@ -1,19 +1,23 @@
-"""Calibration: run batches through the float graph and keep a streaming statistic of every activation."""
+"""Calibration: run batches through the float graph and keep streaming statistics of every activation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
-from octavo.num.statistics import STATISTICS, Range, Statistic
+from octavo.num.formats import AFFINE, ActivationFormat
+from octavo.num.statistics import Range
+from octavo.quant.ranges import find_ranges
+from octavo.quant.statistics import TensorStatistics
 from octavo.run.float_run import check_inputs, float_run, to_graph_layout
 
-__all__ = ["Batch", "Progress", "as_inputs", "observe"]
+__all__ = ["Batch", "Observation", "Progress", "as_inputs", "observe"]
 
 Batch = Mapping[str, Array] | Array | torch.Tensor | tuple[Any, ...] | list[Any]
 Progress = Callable[[int], None]
@@ -59,23 +63,34 @@ def _check_user_shape(graph: Graph, name: str, array: Array) -> None:
         raise OctavoError(f"input {name}", f"the data have dtype {array.dtype}", "Give numbers.")
 
 
-def observe(
-    graph: Graph, batches: Iterable[Batch], ranges: str = "moving-average", progress: Progress | None = None
-) -> dict[str, Range]:
-    """The range (low, high) of every activation over ``batches``.
+@dataclass(frozen=True)
+class Observation:
+    """What calibration saw: statistics by activation, over ``samples`` samples."""
 
-    ``ranges`` names the statistic (``minmax`` or ``moving-average``). Memory does not grow with the number of
-    batches. ``progress(samples)`` is called after each batch. Raises OctavoError for an unknown statistic, no data,
-    a shape that does not match, or a value that becomes NaN or infinite.
+    statistics: Mapping[str, TensorStatistics]
+    samples: int
+
+    def ranges(self, method: str, format: ActivationFormat = AFFINE) -> dict[str, Range]:
+        """The range of every activation by a method of octavo.quant.ranges."""
+        found = find_ranges(method)(list(self.statistics.values()), format)
+        return dict(zip(self.statistics, found, strict=True))
+
+
+def observe(
+    graph: Graph, batches: Iterable[Batch], progress: Progress | None = None, detail: bool = True
+) -> Observation:
+    """Run ``batches`` through the float graph, once, and keep streaming statistics of every activation.
+
+    Without ``detail`` only extremes are kept, which minmax and moving-average need. Memory does not grow with the
+    number of batches. ``progress(samples)`` is called after each batch. Raises OctavoError for no data, a shape that
+    does not match, or a value that becomes NaN or infinite.
     """
-    if ranges not in STATISTICS:
-        raise OctavoError(f"ranges {ranges}", "is unknown", f"Use one of {', '.join(sorted(STATISTICS))}.")
-    statistics: dict[str, Statistic] = {}
-    watched = set(graph.activations())
+    statistics = {name: TensorStatistics() for name in graph.activations()}
+    outputs = set(graph.outputs)
 
     def tap(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        if name in watched:
-            statistics[name] = statistics.get(name, STATISTICS[ranges]()).update(tensor)
+        if name in statistics:
+            statistics[name] = statistics[name].update(tensor, detail, name in outputs)
         return tensor
 
     samples = 0
@@ -85,17 +100,20 @@ def observe(
             float_run(graph, inputs, tap)
             count = next(iter(inputs.values())).shape[0]
             samples += count
+            _refuse_non_finite(graph, statistics)
             if progress is not None:
                 progress(count)
     if samples == 0:
         raise OctavoError("calibration data", "holds no samples", "Give at least one sample, better a hundred or more.")
-    found = {name: statistic.range for name, statistic in statistics.items()}
+    return Observation(statistics, samples)
+
+
+def _refuse_non_finite(graph: Graph, statistics: Mapping[str, TensorStatistics]) -> None:
     sources = {output: node.source or node.name for node in graph.nodes for output in node.outputs}
-    for name in graph.activations():
-        if not all(map(math.isfinite, found[name])):
+    for name, entry in statistics.items():
+        if not all(map(math.isfinite, entry.minmax.range)):
             raise OctavoError(
                 sources.get(name, f"input {name}"),
                 "gives NaN or Inf on the calibration data",
                 "Check the calibration data and the float model at this node.",
             )
-    return found

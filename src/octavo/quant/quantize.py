@@ -1,8 +1,9 @@
-"""From a float graph and calibration data to a Quantized."""
+"""From a float graph and what calibration saw of it to a Quantized."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,91 +11,135 @@ from numpy.typing import NDArray
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized, bias_names, make_plan
-from octavo.num.qparams import PerChannel, PerTensor, QParams
+from octavo.num.formats import AFFINE, FORMATS, ActivationFormat, Format, WeightFormat
+from octavo.num.qparams import QParams
 from octavo.num.statistics import Range
-from octavo.ops import Op
-from octavo.quant.observe import Batch, Progress, observe
+from octavo.ops import Maximum, Minimum, Op, Softmax
+from octavo.ops.base import Fixed
+from octavo.quant.observe import Batch, Observation, Progress, observe
 from octavo.quant.place import Placement, align, place
+from octavo.quant.ranges.weights import weight_qparams
 
-__all__ = ["activation_qparams", "quantize_graph", "weight_qparams"]
+__all__ = ["Scheme", "activation_qparams", "quantize_graph", "quantize_observed"]
 
 
-def activation_qparams(low: float, high: float) -> QParams:
-    """Affine int8 encoding of [low, high], widened to hold 0 exactly (Jacob et al. 2018, section 3).
+@dataclass(frozen=True)
+class Scheme:
+    """What to quantize to, and by which range methods. ``layers`` gives some nodes (by name) other weights."""
 
-    A range of nothing but zero gets scale 1.
+    format: Format = FORMATS["affine"]
+    ranges: str = "moving-average"
+    weight_ranges: str = "minmax"
+    layers: Mapping[str, WeightFormat] = field(default_factory=dict)
+
+    @property
+    def detail(self) -> bool:
+        """Whether calibration must keep histograms."""
+        return self.ranges not in ("minmax", "moving-average")
+
+    def weights(self, node: Node) -> WeightFormat:
+        """The weight format of a node."""
+        return self.layers.get(node.name, self.format.weights)
+
+
+def activation_qparams(low: float, high: float, format: ActivationFormat = AFFINE) -> QParams:
+    """The encoding of the range [low, high], widened to hold 0 exactly (Jacob et al. 2018, section 3).
+
+    Affine int8 uses all 256 levels; symmetric int8 and int16 scale the larger end to 127 or 32,767; power-of-two takes
+    the least scale 2^k that holds the range. A range of nothing but zero gets scale 1.
     """
+    if format.dtype == "float16":
+        return QParams("float16", np.ones(1, np.float32), np.zeros(1, np.int32))
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32((high - low) / 255)
+    top = 32767 if format.dtype == "int16" else 127
+    scale = np.float32(max(-low, high) / top if format.symmetric else (high - low) / 255)
     if scale < np.finfo(np.float32).tiny:
         scale = np.float32(1.0)
-    zero_point = int(np.clip(np.rint(-128 - low / float(scale)), -128, 127))
-    return QParams("int8", np.array([scale]), np.array([zero_point]))
-
-
-def weight_qparams(weights: Array, axis: int | None) -> QParams:
-    """Symmetric int8 encoding in [-127, 127], per channel along ``axis`` or per tensor for None.
-
-    A channel of nothing but zeros takes the largest scale of the others.
-    """
-    others = None if axis is None else tuple(a for a in range(weights.ndim) if a != axis)
-    peak = np.atleast_1d(np.abs(weights.astype(np.float64)).max(axis=others))
-    scale = (peak / 127).astype(np.float32)
-    usable = scale >= np.finfo(np.float32).tiny
-    scale = np.where(usable, scale, scale[usable].max() if usable.any() else np.float32(1.0))
-    granularity = PerTensor() if axis is None else PerChannel(axis)
-    return QParams("int8", scale, np.zeros(scale.size, np.int32), granularity)
+    elif format.power_of_two:
+        # A hair of slack: range methods give 127 * 2^k.
+        scale = np.float32(2.0 ** np.ceil(np.log2(float(scale)) - 1e-6))
+    zero_point = 0 if format.symmetric else int(np.clip(np.rint(-128 - low / float(scale)), -128, 127))
+    return QParams(format.dtype, np.array([scale]), np.array([zero_point]))
 
 
 def quantize_graph(
     graph: Graph,
     calibration: Iterable[Batch],
-    ranges: str = "moving-average",
-    per_channel: bool = True,
+    scheme: Scheme = Scheme(),
     progress: Progress | None = None,
     target: str = "",
 ) -> Quantized:
-    """Quantize a normalised float graph: int8 affine activations, symmetric int8 weights, int32 biases.
-
-    ``calibration`` yields batches [N, ...] in the user's axis order.
-    """
+    """Quantize a normalised float graph; ``calibration`` yields batches [N, ...] in the user's axis order."""
     graph = align(graph)
+    return quantize_observed(graph, observe(graph, calibration, progress, scheme.detail), scheme, target)
+
+
+def quantize_observed(graph: Graph, observation: Observation, scheme: Scheme, target: str = "") -> Quantized:
+    """Quantize a graph that ``align`` has prepared and of whose activations ``observation`` tells."""
     placement = place(graph)
-    observed = observe(graph, calibration, ranges, progress)
-    qparams, reasons = _activations(graph, placement, observed, ranges)
+    ranges = observation.ranges(scheme.ranges, scheme.format.activations)
+    qparams, reasons = _activations(graph, placement, ranges, scheme)
     for node in graph.nodes:
-        _constants(graph, node, qparams, reasons, per_channel)
+        _constants(graph, node, qparams, reasons, scheme)
     return Quantized(graph, make_plan(graph, qparams, placement.groups, reasons, target))
 
 
 def _activations(
-    graph: Graph, placement: Placement, observed: Mapping[str, Range], ranges: str
+    graph: Graph, placement: Placement, observed: Mapping[str, Range], scheme: Scheme
 ) -> tuple[dict[str, QParams], dict[str, str]]:
     """Encodings of all placed values: the group's range is the union of its members'."""
+    format, cut = scheme.format.activations, _cut_values(graph)
     wide: dict[str, Range] = {}
     for value, root in placement.groups.items():
+        if value in cut:
+            continue
         low, high = observed[value] if value in observed else _extent(graph.consts[value])
         other = wide.get(root, (low, high))
         wide[root] = min(low, other[0]), max(high, other[1])
+    softmax = {placement.groups[node.outputs[0]] for node in graph.nodes if isinstance(node.op, Softmax)}
     encodings: dict[str, QParams] = {}
     for root, (low, high) in wide.items():
         fixed = placement.fixed.get(root)
-        encodings[root] = (
-            activation_qparams(low, high)
-            if fixed is None
-            else QParams("int8", np.array([fixed.scale], np.float32), np.array([fixed.zero_point]))
-        )
-    reasons = {value: placement.reasons.get(value, f"{ranges} range") for value in placement.groups}
+        if fixed is None or format.dtype == "float16":
+            encodings[root] = activation_qparams(low, high, format)
+        else:
+            encodings[root] = _fixed(fixed, format, root in softmax)
+    reasons = {value: placement.reasons.get(value, f"{scheme.ranges} range") for value in placement.groups}
     return {value: encodings[root] for value, root in placement.groups.items()}, reasons
+
+
+def _cut_values(graph: Graph) -> set[str]:
+    """Values that only a Minimum or Maximum with a constant reads, and that constant.
+
+    What the clamp cuts off may saturate: the range is that of the clamp's result.
+    """
+    readers = graph.consumers()
+    found: set[str] = set()
+    for node in graph.nodes:
+        if isinstance(node.op, Minimum | Maximum) and any(value in graph.consts for value in node.inputs):
+            found |= {v for v in node.inputs if len(readers[v]) == 1 and v not in (*graph.outputs, *graph.inputs)}
+    return found
+
+
+def _fixed(fixed: Fixed, format: ActivationFormat, softmax: bool) -> QParams:
+    """An operator's own encoding as the format can have it.
+
+    int8 softmax keeps TensorFlow Lite's in every format. In formats without zero_point a sigmoid's [0, 1] takes scale
+    1/128, in int16 all take 1/32768.
+    """
+    scale, zero_point = fixed.scale, fixed.zero_point
+    if format.dtype == "int16":
+        scale, zero_point = 2.0**-15, 0
+    elif format.symmetric and zero_point != 0 and not softmax:
+        scale, zero_point = scale * 2, 0
+    return QParams(format.dtype, np.array([scale], np.float32), np.array([zero_point]))
 
 
 def _extent(array: Array) -> Range:
     return float(array.min()), float(array.max())
 
 
-def _constants(
-    graph: Graph, node: Node, qparams: dict[str, QParams], reasons: dict[str, str], per_channel: bool
-) -> None:
+def _constants(graph: Graph, node: Node, qparams: dict[str, QParams], reasons: dict[str, str], scheme: Scheme) -> None:
     """Encodings of the constants that a node reads; biases have none of their own."""
     op = node.op
     assert isinstance(op, Op)
@@ -103,12 +148,12 @@ def _constants(
         if value not in graph.consts or value in qparams or value in skip:
             continue
         if index == op.weight:
-            axis = op.channel_axis if per_channel else None
-            encoding = weight_qparams(graph.consts[value], axis)
+            format = scheme.weights(node)
+            encoding = weight_qparams(graph.consts[value], format, op.channel_axis, scheme.weight_ranges)
             qparams[value] = _fit_bias(graph, node, encoding, qparams)
-            reasons[value] = "symmetric per-channel weights" if per_channel else "symmetric per-tensor weights"
+            reasons[value] = f"{format.kind} {format.granularity} weights of {format.bits} bits"
         else:
-            qparams[value] = activation_qparams(*_extent(graph.consts[value]))
+            qparams[value] = activation_qparams(*_extent(graph.consts[value]), scheme.format.activations)
             reasons[value] = "a constant operand"
 
 
@@ -116,7 +161,7 @@ def _fit_bias(graph: Graph, node: Node, weights: QParams, qparams: Mapping[str, 
     """Widen the scale of vanishing channels until their bias fits in 30 bits."""
     op = node.op
     assert isinstance(op, Op)
-    if op.bias is None:
+    if op.bias is None or weights.dtype == "float16":
         return weights
     bias_name, source = node.inputs[op.bias], node.source or node.name
     if bias_name not in graph.consts:
@@ -125,5 +170,7 @@ def _fit_bias(graph: Graph, node: Node, weights: QParams, qparams: Mapping[str, 
     least: NDArray[np.float64] = bias / (float(qparams[node.inputs[0]].scale[0]) * 2.0**30)
     if weights.scale.size == 1:
         least = least.max(keepdims=True)
+    if (least > weights.scale).any() and bool(np.all(np.frexp(weights.scale)[0] == 0.5)):
+        least = np.exp2(np.ceil(np.log2(np.maximum(least, 1e-30))))
     scale = np.maximum(weights.scale, least.astype(np.float32))
-    return QParams(weights.dtype, scale, weights.zero_point, weights.granularity)
+    return QParams(weights.dtype, scale, weights.zero_point, weights.granularity, weights.levels)

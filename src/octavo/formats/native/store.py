@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from octavo.ir.build import MAX_ELEMENTS
 from octavo.ir.check import verify
 from octavo.ir.graph import DTYPES, Graph, Node, TensorType
 from octavo.ir.plan import Quantized, make_plan
+from octavo.num.levels import All, Grouped, Levels, Narrow, PowersOfTwo
 from octavo.num.qparams import PerChannel, PerTensor, QParams
 from octavo.ops import OPERATORS, Clip
 
@@ -57,6 +58,10 @@ def write_quantized(quantized: Quantized) -> dict[str, bytes]:
     for name, encoding in plan.qparams.items():
         tensors[f"scale:{name}"] = np.ascontiguousarray(encoding.scale)
         tensors[f"zero_point:{name}"] = np.ascontiguousarray(encoding.zero_point)
+        if isinstance(encoding.levels, Grouped):
+            tensors[f"factors:{name}"] = np.ascontiguousarray(encoding.levels.factors)
+    for kind, arrays in (("integers", plan.integers), ("bias", plan.biases)):
+        tensors |= {f"{kind}:{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
     return dict(zip(FILES, (text.encode(), save(dict(sorted(tensors.items())))), strict=True))
 
@@ -89,8 +94,22 @@ def _encode(value: Any) -> Any:
 
 
 def _encode_qparams(encoding: QParams) -> dict[str, Any]:
-    granularity = encoding.granularity
-    return {"dtype": encoding.dtype, "axis": granularity.axis if isinstance(granularity, PerChannel) else None}
+    levels = encoding.levels
+    document: dict[str, Any] = {"dtype": encoding.dtype, "axis": encoding.channel_axis}
+    if not isinstance(levels, All):
+        document["levels"] = {"kind": type(levels).__name__, "bits": levels.bits}
+    if isinstance(levels, Grouped):
+        document["levels"]["size"] = levels.size
+    return document
+
+
+def _levels(entry: dict[str, Any] | None, factors: Any) -> Levels:
+    if entry is None:
+        return All()
+    if entry["kind"] == "Grouped":
+        return Grouped(int(entry["bits"]), int(entry["size"]), factors)
+    kinds: dict[str, type[Narrow] | type[PowersOfTwo]] = {"Narrow": Narrow, "PowersOfTwo": PowersOfTwo}
+    return kinds[entry["kind"]](int(entry["bits"]))
 
 
 def _attribute(value: Any) -> Any:
@@ -110,7 +129,7 @@ def _decode(document: dict[str, Any], tensors: dict[str, Any]) -> Quantized:
         if dtype not in DTYPES or min(shape, default=1) < 1 or types[name].size > MAX_ELEMENTS:
             raise ValueError(f"type of {name} is out of range")
     nodes = tuple(_node(entry) for entry in document["nodes"])
-    consts = {name.removeprefix("const:"): array for name, array in tensors.items() if name.startswith("const:")}
+    consts = _named(tensors, "const")
     layouts = {str(name): tuple(int(axis) for axis in perm) for name, perm in document["layouts"].items()}
     for name, perm in layouts.items():
         if sorted(perm) != list(range(len(types[name].shape))):
@@ -123,8 +142,15 @@ def _decode(document: dict[str, Any], tensors: dict[str, Any]) -> Quantized:
     for name, entry in document["qparams"].items():
         granularity = PerTensor() if entry["axis"] is None else PerChannel(int(entry["axis"]))
         arrays = tensors[f"scale:{name}"], tensors[f"zero_point:{name}"]
-        qparams[name] = QParams(str(entry["dtype"]), *arrays, granularity)
-    return Quantized(graph, make_plan(graph, qparams, document["groups"], document["reasons"], str(document["target"])))
+        levels = _levels(entry.get("levels"), tensors.get(f"factors:{name}"))
+        qparams[name] = QParams(str(entry["dtype"]), *arrays, granularity, levels)
+    plan = make_plan(graph, qparams, document["groups"], document["reasons"], str(document["target"]))
+    return Quantized(graph, replace(plan, integers=_named(tensors, "integers"), biases=_named(tensors, "bias")))
+
+
+def _named(tensors: dict[str, Any], kind: str) -> dict[str, Any]:
+    prefix = f"{kind}:"
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 
 
 def _node(entry: dict[str, Any]) -> Node:

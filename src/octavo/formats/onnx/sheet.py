@@ -35,6 +35,7 @@ class Sheet:
     """Collects what is written; ``names`` maps our values to the ONNX names that consumers read."""
 
     def __init__(self, quantized: Quantized) -> None:
+        self.quantized = quantized
         self.graph: Graph = quantized.graph
         self.qparams = quantized.plan.qparams
         self.nodes: list[NodeProto] = []
@@ -101,7 +102,7 @@ class Sheet:
         key = ("weights", name, tuple(perm), None if shape is None else tuple(shape))
         if key not in self._dequantized:
             encoding = self.qparams[name]
-            integers = encoding.quantize(self.graph.consts[name]).transpose(perm)
+            integers = self.quantized.integers(name).transpose(perm)
             integers = integers if shape is None else integers.reshape(tuple(shape))
             scale, zero, axis = encoding.scale, encoding.zero_point, {}
             if isinstance(encoding.granularity, PerChannel):
@@ -117,7 +118,7 @@ class Sheet:
         """The int32 bias of a convolution or fully connected layer, dequantized by a node."""
         x, w = self.qparams[node.inputs[0]], self.qparams[node.inputs[1]]
         name = node.inputs[2]
-        integers = quantize_bias(self.graph.consts[name], x, w, node.source or node.name)
+        integers = quantize_bias(self.quantized.bias(name), x, w, node.source or node.name)
         scale = bias_scale(x, w).astype(np.float32)
         axis = {"axis": 0} if scale.size > 1 else {}
         scale = scale if scale.size > 1 else scale.reshape(())

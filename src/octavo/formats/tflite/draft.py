@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.formats.tflite.assemble import OutOperator, OutTensor
-from octavo.ir.graph import Array, Graph, Node
+from octavo.ir.graph import Array, Node
+from octavo.ir.plan import Quantized
 from octavo.num.qparams import QParams
 from octavo.num.tables import activation_limits
 from octavo.ops.base import Site
@@ -25,8 +26,7 @@ _FUSED = {0: NONE, 1: Clip(0.0), 2: Clip(-1.0, 1.0), 3: Clip(0.0, 6.0)}
 class Draft:
     """Tensors and operators so far; ``index`` finds the tensor of a graph value."""
 
-    graph: Graph
-    qparams: Mapping[str, QParams]
+    quantized: Quantized
     tensors: list[OutTensor] = field(default_factory=list)
     operators: list[OutOperator] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
@@ -39,8 +39,8 @@ class Draft:
     def value(self, name: str) -> int:
         """The tensor of an activation or of a constant with an encoding."""
         if name not in self.index:
-            shape, params = self.graph.types[name].shape, self.qparams[name]
-            data = params.quantize(self.graph.consts[name]) if name in self.graph.consts else None
+            graph, params = self.quantized.graph, self.quantized.plan.qparams[name]
+            shape, data = graph.types[name].shape, self.quantized.integers(name) if name in graph.consts else None
             self.index[name] = self.add(OutTensor(name, shape, params.dtype.upper(), data, params))
         return self.index[name]
 
@@ -60,7 +60,7 @@ class Part:
     @property
     def site(self) -> Site:
         """The node as lowering sees it."""
-        return Site(self.node, self.draft.graph, self.draft.qparams)
+        return Site(self.node, self.draft.quantized)
 
     def refuse(self, why: str, remedy: str) -> OctavoError:
         """An error that names the node."""

@@ -18,7 +18,7 @@ def write_tflite(quantized: Quantized) -> bytes:
     TFLite-Micro's reference kernels compute from it the integers of ``lower``. OctavoError names the first node that
     TensorFlow Lite cannot express exactly.
     """
-    draft = Draft(quantized.graph, quantized.plan.qparams)
+    draft = Draft(quantized)
     inputs = [draft.value(name) for name in quantized.graph.inputs]
     for node in quantized.graph.nodes:
         op = node.op

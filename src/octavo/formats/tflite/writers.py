@@ -23,7 +23,7 @@ def _parameters(part: Part) -> list[int]:
     """Weights and bias tensors."""
     site, where = part.site, part.node.source or part.node.name
     x, w = site.x(0), site.x(1)
-    bias = quantize_bias(site.const(2), x, w, where)
+    bias = quantize_bias(site.bias(2), x, w, where)
     scale = bias_scale(x, w).astype(np.float32)
     tiny = np.maximum(scale, np.finfo(np.float32).tiny)
     granularity = PerTensor() if tiny.size == 1 else type(w.granularity)(0)  # type: ignore[call-arg]

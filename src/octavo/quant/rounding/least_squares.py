@@ -1,0 +1,270 @@
+"""Sequential least-squares rounding: each layer's weights are rounded so that its output keeps its values.
+
+For a layer y = W x the error of rounded weights Q is sum |(W - Q) x|^2 = tr (W - Q) H (W - Q)^T with H = sum x x^T.
+Columns are rounded one after the other, and the error of each is made good by those not yet rounded: the next columns
+move by -e U_jk / U_jj, with U the upper Cholesky factor of H^-1 (Frantar et al. 2022, GPTQ; after LeCun et al. 1990,
+Hassibi and Stork 1993). x is what the quantized layers before give, so that layers also see each other's errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from octavo.ir.extract import extract
+from octavo.ir.graph import Array, Graph, Node
+from octavo.ir.plan import Quantized
+from octavo.num.levels import All, Grouped, PowersOfTwo
+from octavo.num.qparams import QParams
+from octavo.quant.observe import Batch, as_inputs
+from octavo.quant.rounding.windows import Layout, layout_of, sample_positions
+from octavo.quant.simulate import fake_quantize
+from octavo.run.float_run import float_run
+
+__all__ = ["LeastSquares", "least_squares_rounding"]
+
+_CHUNK = 20
+_BLOCK = 128
+_MAX_ELEMENTS = 2**25
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Settings. ``damping`` of the mean diagonal is added to H; off-diagonal elements shrink by width / (width + rows).
+
+    ``compensate`` lets the weights also make good the error of their input (the target is W x_float, by ridge
+    regression): it helps at 4 bits and overfits at 8. ``rescale`` tries other scales first, weighted by H's diagonal.
+    ``windows`` rows are drawn for each layer (at least 16 a column); ``max_bytes`` bounds stored activations by using
+    fewer samples.
+    """
+
+    damping: float = 0.01
+    compensate: bool = False
+    rescale: bool = True
+    windows: int = 16384
+    max_bytes: int = 2**30
+    seed: int = 0
+
+
+def least_squares_rounding(
+    quantized: Quantized,
+    data: Batch,
+    settings: LeastSquares = LeastSquares(),
+    progress: Callable[[int], None] | None = None,
+) -> Quantized:
+    """Round the weights of every convolution and fully connected layer by least squares, first layer first.
+
+    ``data`` are samples [N, ...] as the network takes them. The bias absorbs the mean error that is left (empirical
+    bias correction, Nagel et al. 2019). ``progress(1)`` is called after each node. The graph stays; integers, biases
+    and, with ``rescale``, the weights' scales of the plan change.
+    """
+    graph = quantized.graph
+    state = _State(quantized, _fitting(graph, as_inputs(graph, data), settings.max_bytes))
+    generator = torch.Generator().manual_seed(settings.seed)
+    with torch.inference_mode():
+        for node in graph.nodes:
+            layout = layout_of(graph, node)
+            if layout is not None and quantized.plan.qparams[node.inputs[1]].dtype == "int8":
+                state.round_layer(layout, settings, generator)
+            state.advance(node)
+            if progress is not None:
+                progress(1)
+    return state.quantized
+
+
+def _fitting(graph: Graph, inputs: Mapping[str, Array], max_bytes: int) -> dict[str, Array]:
+    """As many samples as keep the two sets of live activations within ``max_bytes``."""
+    last = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
+    live: set[str] = set(graph.inputs)
+    peak = 1
+    for index, node in enumerate(graph.nodes):
+        live.update(node.outputs)
+        peak = max(peak, sum(graph.types[value].nbytes for value in live))
+        live = {value for value in live if last.get(value, -1) > index or value in graph.outputs}
+    count = max(1, max_bytes // (2 * peak))
+    return {name: array[:count] for name, array in inputs.items()}
+
+
+class _State:
+    """Where the pass stands: the plan so far, and the live activations of the float and of the quantized network."""
+
+    def __init__(self, quantized: Quantized, inputs: Mapping[str, Array]) -> None:
+        self.quantized = quantized
+        graph = quantized.graph
+        self.float = {name: torch.as_tensor(np.ascontiguousarray(inputs[name]), dtype=torch.float32) for name in inputs}
+        self.rounded = {name: fake_quantize(value, quantized.plan.qparams[name]) for name, value in self.float.items()}
+        self._last = {value: node.name for node in graph.nodes for value in node.inputs}
+
+    def round_layer(self, layout: Layout, settings: LeastSquares, generator: torch.Generator) -> None:
+        """Choose the integers, the bias and the scale of one layer."""
+        node, plan, graph = layout.node, self.quantized.plan, self.quantized.graph
+        source, name, bias_name = node.inputs[:3]
+        weights = layout.matrix(torch.from_numpy(graph.consts[name].astype(np.float64)))
+        statistics = _moments(layout, self.float[source], self.rounded[source], settings, generator)
+        target = statistics.compensated(weights) if settings.compensate else weights
+        encoding = plan.qparams[name]
+        if settings.rescale:
+            encoding = _rescaled(target, encoding, statistics.importance, layout)
+        levels = _round_columns(target, encoding, statistics.hessian, layout)
+        real = levels * _scale_of(encoding, layout)
+        shift = (weights @ statistics.mean_float[:, :, None] - real @ statistics.mean[:, :, None]).reshape(-1)
+        bias = self.quantized.bias(bias_name).astype(np.float64) + shift.numpy()
+        integers = layout.weights(levels).numpy().astype(np.int8)
+        self.quantized = self.quantized.with_(
+            qparams={**plan.qparams, name: encoding},
+            integers={**plan.integers, name: integers},
+            biases={**plan.biases, bias_name: bias},
+        )
+
+    def advance(self, node: Node) -> None:
+        """Run one node in both networks and forget what nothing reads any more."""
+        graph, plan, output = self.quantized.graph, self.quantized.plan, node.outputs[0]
+        part = extract(graph, [node]).with_(outputs=(output,))
+        constants = {
+            value: torch.from_numpy(np.asarray(_real(self.quantized, node, value), np.float32))
+            for value in part.consts
+            if value in plan.qparams or value in plan.biases
+        }
+
+        def tap(name: str, value: torch.Tensor) -> torch.Tensor:
+            if name in constants:
+                return constants[name]
+            return fake_quantize(value, plan.qparams[name]) if name == output else value
+
+        for values, watch in ((self.float, None), (self.rounded, tap)):
+            count = len(next(iter(values.values())))
+            parts = [
+                float_run(part, {v: values[v][i : i + _CHUNK] for v in part.inputs}, watch)[output]
+                for i in range(0, count, _CHUNK)
+            ]
+            values[output] = torch.cat(parts)
+            for value in set(node.inputs):
+                if self._last.get(value) == node.name and value not in graph.outputs:
+                    values.pop(value, None)
+
+
+def _real(quantized: Quantized, node: Node, name: str) -> Array:
+    encoding = quantized.plan.qparams.get(name)
+    return quantized.bias(name) if encoding is None else encoding.dequantize(quantized.integers(name))
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Second moments about the mean of a layer's input windows, [groups, width, width], and means [groups, width]."""
+
+    hessian: torch.Tensor
+    cross: torch.Tensor
+    mean: torch.Tensor
+    mean_float: torch.Tensor
+
+    @property
+    def importance(self) -> torch.Tensor:
+        """[groups, 1, width]: H's diagonal."""
+        return self.hessian.diagonal(dim1=1, dim2=2)[:, None, :]
+
+    def compensated(self, weights: torch.Tensor) -> torch.Tensor:
+        """Weights on the rounded input that best repeat the float output: W C H^-1."""
+        solved: torch.Tensor = torch.linalg.solve(self.hessian, (weights @ self.cross).transpose(1, 2))
+        return solved.transpose(1, 2)
+
+
+def _moments(
+    layout: Layout, x_float: torch.Tensor, x: torch.Tensor, settings: LeastSquares, generator: torch.Generator
+) -> _Moments:
+    """Moments over drawn windows. The bias takes the means, so H is about the mean."""
+    affordable = _MAX_ELEMENTS // (layout.groups * layout.width)
+    wanted = max(min(settings.windows, affordable), 16 * layout.width)
+    at = sample_positions(layout.positions(len(x)), wanted, generator)
+    rows, rows_float = layout.rows(x, at), layout.rows(x_float, at)
+    mean, mean_float = rows.double().mean(1), rows_float.double().mean(1)
+    count = rows.shape[1]
+    hessian = (rows.transpose(1, 2) @ rows).double() / count - mean[:, :, None] * mean[:, None, :]
+    cross = (rows_float.transpose(1, 2) @ rows).double() / count - mean_float[:, :, None] * mean[:, None, :]
+    energy = hessian.diagonal(dim1=1, dim2=2).clamp_min(0)
+    shrink = layout.width / (layout.width + count)
+    added = settings.damping * energy.mean(1) + 1e-4 * energy.mean() + 1e-12
+    prior = torch.diag_embed(shrink * energy + added[:, None])
+    return _Moments((1 - shrink) * hessian + prior, (1 - shrink) * cross + prior, mean, mean_float)
+
+
+def _scale_of(encoding: QParams, layout: Layout) -> torch.Tensor:
+    """The scale as [groups, outputs, 1], or [1, 1, 1] per tensor."""
+    scale = torch.from_numpy(encoding.scale.astype(np.float64))
+    return scale.reshape(1, 1, 1) if scale.numel() == 1 else scale.reshape(layout.groups, layout.outputs, 1)
+
+
+def _nearest(encoding: QParams, factors: torch.Tensor | None) -> Callable[[torch.Tensor, int], torch.Tensor]:
+    """The nearest level of column j in units of the scale."""
+    levels = encoding.levels
+    if isinstance(levels, PowersOfTwo):
+        top = float(np.log2(levels.peak))
+
+        def power(x: torch.Tensor, column: int) -> torch.Tensor:
+            size = x.abs()
+            exponent = torch.floor(torch.log2((size * (4 / 3)).clamp_min(1e-30))).clamp(0, top)
+            return torch.where(size < 0.5, 0.0, torch.exp2(exponent)) * torch.sign(x)
+
+        return power
+    if isinstance(levels, Grouped) and factors is not None:
+        peak = 2 ** (levels.bits - 1) - 1
+
+        def grouped(x: torch.Tensor, column: int) -> torch.Tensor:
+            factor = factors[:, :, column] if x.ndim == 2 else factors
+            return torch.clamp(torch.round(x / factor), -peak, peak) * factor
+
+        return grouped
+    low, high = encoding.limits if isinstance(levels, All) else (-levels.peak, levels.peak)  # type: ignore[union-attr]
+    return lambda x, column: torch.clamp(torch.round(x), low, high)
+
+
+def _factors(encoding: QParams, layout: Layout) -> torch.Tensor | None:
+    """The group factor of every weight, [groups, outputs, width]."""
+    if not isinstance(encoding.levels, Grouped):
+        return None
+    spread = np.repeat(encoding.levels.factors, encoding.levels.size, axis=1)[:, : layout.width]
+    return torch.from_numpy(spread.astype(np.float64)).reshape(layout.groups, layout.outputs, layout.width)
+
+
+def _rescaled(weights: torch.Tensor, encoding: QParams, importance: torch.Tensor, layout: Layout) -> QParams:
+    """The scale, of multiples of the given one, with the least error weighted by ``importance``."""
+    if isinstance(encoding.levels, Grouped):
+        return encoding
+    shifts_only = isinstance(encoding.levels, PowersOfTwo) or bool(np.all(np.frexp(encoding.scale)[0] == 0.5))
+    steps = torch.exp2(torch.arange(-3.0, 3.0)) if shifts_only else torch.linspace(0.4, 1.25, 86)
+    scale, nearest = _scale_of(encoding, layout), _nearest(encoding, None)
+    errors = []
+    for step in steps.double():
+        error = (nearest(weights / (scale * step), 0) * (scale * step) - weights).square() * importance
+        errors.append(error.sum().reshape(1, 1) if scale.numel() == 1 else error.sum(2))
+    best = torch.stack(errors).argmin(0)
+    chosen = scale.reshape(-1) * steps.double()[best].reshape(-1)
+    usable = weights.abs().amax(2).reshape(-1) > 0 if scale.numel() > 1 else torch.tensor([True])
+    chosen = torch.where(usable, chosen, scale.reshape(-1))
+    return replace(encoding, scale=chosen.numpy().astype(np.float32))
+
+
+def _round_columns(weights: torch.Tensor, encoding: QParams, hessian: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Levels [groups, outputs, width]: columns of large energy first, each error spread over the columns to come."""
+    order = torch.argsort(hessian.diagonal(dim1=1, dim2=2).mean(0), descending=True)
+    scale = _scale_of(encoding, layout)
+    rest = (weights / scale)[:, :, order]
+    factors = _factors(encoding, layout)
+    nearest = _nearest(encoding, None if factors is None else factors[:, :, order])
+    ordered = hessian[:, order][:, :, order]
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(ordered))
+    upper = torch.linalg.cholesky(inverse, upper=True)
+    levels = torch.empty_like(rest)
+    width = rest.shape[2]
+    for start in range(0, width, _BLOCK):
+        stop = min(start + _BLOCK, width)
+        errors = torch.empty_like(rest[:, :, start:stop])
+        for column in range(start, stop):
+            levels[:, :, column] = nearest(rest[:, :, column], column)
+            error = (rest[:, :, column] - levels[:, :, column]) / upper[:, column, column][:, None]
+            rest[:, :, column + 1 : stop] -= error[:, :, None] * upper[:, None, column, column + 1 : stop]
+            errors[:, :, column - start] = error
+        rest[:, :, stop:] -= errors @ upper[:, start:stop, stop:]
+    return levels[:, :, torch.argsort(order)]
