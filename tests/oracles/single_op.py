@@ -14,7 +14,7 @@ from octavo.num.qparams import QParams
 __all__ = ["Operand", "encoding", "random_encoding", "run_single", "single_op_model", "tflm"]
 
 Operand = tuple[np.ndarray, QParams | None] | tuple[tuple[int, ...], QParams]
-"""An input: a constant with its encoding, or the shape and encoding of an int8 activation."""
+"""An input: a constant with its encoding, or the shape and encoding of an activation."""
 
 
 def encoding(scale: float, zero_point: int = 0) -> QParams:
@@ -42,9 +42,10 @@ def single_op_model(
         if isinstance(value, np.ndarray):
             tensors.append(OutTensor(f"c{index}", value.shape, str(value.dtype).upper(), value, qparams))
         else:
-            tensors.append(OutTensor(f"x{index}", value, "INT8", None, qparams))
+            assert qparams is not None
+            tensors.append(OutTensor(f"x{index}", value, qparams.dtype.upper(), None, qparams))
             activations.append(index)
-    tensors.append(OutTensor("y", output[0], "INT8", None, output[1]))
+    tensors.append(OutTensor("y", output[0], output[1].dtype.upper(), None, output[1]))
     last = len(tensors) - 1
     operator = OutOperator(kind, version, tuple(range(last)), (last,), options_type, options)
     return assemble("one", tensors, [operator], activations, [last])

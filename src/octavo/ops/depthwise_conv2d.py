@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QDepthwiseConv2D
+from octavo.ops.integer import QDepthwiseConv2D, QDepthwiseConv2D16
 from octavo.ops.linear import random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
@@ -52,12 +52,13 @@ class DepthwiseConv2D(Op):
         return self.activation.eval_float(nhwc(y))
 
     def lower(self, site: Site) -> Lowered:
-        """A QDepthwiseConv2D."""
+        """A QDepthwiseConv2D, or its int16 form."""
         fields, consts = requantized_parameters(site, self.activation)
         window = window_fields(site, self.stride, self.padding)
         multiplier = window["out_c"] // window["in_c"]
         rows, columns = self.dilation
-        op = QDepthwiseConv2D(**window, **fields, dilation_h=rows, dilation_w=columns, depth_multiplier=multiplier)
+        form = site.form(QDepthwiseConv2D, QDepthwiseConv2D16)
+        op = form(**window, **fields, dilation_h=rows, dilation_w=columns, depth_multiplier=multiplier)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:

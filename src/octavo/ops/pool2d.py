@@ -75,7 +75,7 @@ class AveragePool2D(Op):
     def lower(self, site: Site) -> Lowered:
         """A QAveragePool2D."""
         fields = _geometry(site, self.kernel, self.stride, self.padding)
-        op = QAveragePool2D(
+        op = site.form(QAveragePool2D)(
             **fields,
             count_include_pad=int(self.count_include_pad),
             input_zero_point=int(site.x().zero_point[0]),
@@ -116,7 +116,7 @@ class MaxPool2D(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A QMaxPool2D."""
-        return Lowered(QMaxPool2D(**_geometry(site, self.kernel, self.stride, self.padding)), (0,))
+        return Lowered(site.form(QMaxPool2D)(**_geometry(site, self.kernel, self.stride, self.padding)), (0,))
 
     @classmethod
     def examples(cls) -> list[Example]:

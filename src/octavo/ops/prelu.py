@@ -34,7 +34,9 @@ class Prelu(Op):
         """A QPrelu; alpha is an int8 constant with an encoding of its own."""
         alpha = site.integers(1)
         fields = prelu_parameters(site.x(0), site.x(1), site.y())
-        return Lowered(QPrelu(size=site.out_type().size, channels=alpha.size, **fields), (0,), {"alpha": alpha})
+        return Lowered(
+            site.form(QPrelu)(size=site.out_type().size, channels=alpha.size, **fields), (0,), {"alpha": alpha}
+        )
 
     @classmethod
     def examples(cls) -> list[Example]:

@@ -58,7 +58,7 @@ class Mean(Op):
         fields = mean_parameters(site.x(), site.y(), reduced)
         out = site.out_type().shape
         a, b, c, d, e = (0,) * (5 - len(out)) + out
-        op = QMean(outer=outer, reduced=reduced, inner=inner, out_shape=(a, b, c, d, e), **fields)
+        op = site.form(QMean)(outer=outer, reduced=reduced, inner=inner, out_shape=(a, b, c, d, e), **fields)
         return Lowered(op, (0,))
 
     @classmethod

@@ -32,13 +32,13 @@ class Softmax(Op):
 
     def constraint(self) -> Constraint:
         """TFLite's fixed output encoding."""
-        return Fixed(1 / 256, -128)
+        return Fixed(1 / 256, -128, 1 / 32768)
 
     def lower(self, site: Site) -> Lowered:
         """A QSoftmax with its table of exponentials."""
         depth = site.type(0).shape[-1]
         scale = site.x().scale[0]
-        op = QSoftmax(outer=site.type(0).size // depth, depth=depth, **softmax_parameters(scale))
+        op = site.form(QSoftmax)(outer=site.type(0).size // depth, depth=depth, **softmax_parameters(scale))
         return Lowered(op, (0,), {"table": softmax_table(scale)})
 
     @classmethod

@@ -55,7 +55,7 @@ class TransposeConv2D(Op):
         """A QTransposeConv2D."""
         fields, consts = requantized_parameters(site, self.activation)
         window = window_fields(site, self.stride, self.padding)
-        op = QTransposeConv2D(**window, **fields)
+        op = site.form(QTransposeConv2D)(**window, **fields)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:

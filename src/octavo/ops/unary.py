@@ -14,7 +14,7 @@ from octavo.ir.graph import Array, TensorType
 from octavo.num import tables
 from octavo.num.qparams import QParams
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Share, Site
-from octavo.ops.integer import QLookup
+from octavo.ops.integer import QLookup, QRequantize8To16, QRequantize16, QRequantize16To8, requantize_parameters
 
 __all__ = [
     "NONE",
@@ -62,7 +62,7 @@ class Unary(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A lookup with the function's table."""
-        return Lowered(QLookup(size=site.out_type().size), (0,), {"table": self.table(site.x(), site.y())})
+        return Lowered(site.form(QLookup)(size=site.out_type().size), (0,), {"table": self.table(site.x(), site.y())})
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -95,6 +95,21 @@ class Requantize(Unary):
         """TFLM's QUANTIZE from int8 to int8."""
         return tables.requantize_table(x, y)
 
+    def lower(self, site: Site) -> Lowered:
+        """A lookup from int8 to int8; a rescaling where either side is int16."""
+        x, y = site.x(), site.y()
+        forms = {
+            ("int8", "int16"): QRequantize8To16,
+            ("int16", "int8"): QRequantize16To8,
+            ("int16",) * 2: QRequantize16,
+        }
+        form = forms.get((x.dtype, y.dtype))
+        if form is None:
+            return super().lower(site)
+        low, high = y.limits
+        fields = requantize_parameters(x, y)
+        return Lowered(form(size=site.out_type().size, **fields, act_min=low, act_max=high), (0,))
+
 
 @dataclass(frozen=True)
 class Clip(Unary):
@@ -119,6 +134,15 @@ class Clip(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """Requantize, then clamp in the output's integers."""
         return tables.clip_table(x, y, self.minimum, self.maximum)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, a clamping rescaling of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        y = site.y()
+        low, high = tables.activation_limits(self.minimum, self.maximum, y.scale[0], int(y.zero_point[0]), y.limits)
+        fields = requantize_parameters(site.x(), y)
+        return Lowered(QRequantize16(size=site.out_type().size, **fields, act_min=low, act_max=high), (0,))
 
 
 NONE = Clip()
@@ -164,7 +188,7 @@ class Sigmoid(Unary):
 
     def constraint(self) -> Constraint:
         """TFLite's fixed output encoding."""
-        return Fixed(1 / 256, -128)
+        return Fixed(1 / 256, -128, 1 / 32768)
 
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's LOGISTIC."""
@@ -181,7 +205,7 @@ class Tanh(Unary):
 
     def constraint(self) -> Constraint:
         """TFLite's fixed output encoding."""
-        return Fixed(1 / 128, 0)
+        return Fixed(1 / 128, 0, 1 / 32768)
 
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's TANH."""
@@ -214,7 +238,7 @@ class HardSigmoid(Unary):
 
     def constraint(self) -> Constraint:
         """The encoding of a sigmoid: the values are in [0, 1]."""
-        return Fixed(1 / 256, -128)
+        return Fixed(1 / 256, -128, 1 / 32768)
 
 
 @dataclass(frozen=True)

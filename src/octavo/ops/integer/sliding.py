@@ -18,11 +18,11 @@ __all__ = ["RandomWindow", "check_image", "padded_image", "random_window"]
 def check_image(op: Any, inputs: Sequence[TensorType], weights: tuple[int, ...]) -> tuple[TensorType, ...]:
     """The output's type; ValueError unless the image has the operator's shape and the weights have theirs."""
     x, w = inputs[0], inputs[1]
-    if x.shape[1:] != (op.in_h, op.in_w, op.in_c) or x.dtype != "int8":
-        raise ValueError(f"input {x} is not int8 [{op.in_h}, {op.in_w}, {op.in_c}]")
+    if x.shape[1:] != (op.in_h, op.in_w, op.in_c) or x.dtype != op.dtype:
+        raise ValueError(f"input {x} is not {op.dtype} [{op.in_h}, {op.in_w}, {op.in_c}]")
     if w.shape != weights:
         raise ValueError(f"weights {w} are not {weights}")
-    return (TensorType((x.shape[0], op.out_h, op.out_w, op.out_c), "int8"),)
+    return (TensorType((x.shape[0], op.out_h, op.out_w, op.out_c), op.dtype),)
 
 
 def padded_image(op: Any, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

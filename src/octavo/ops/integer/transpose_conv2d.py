@@ -44,7 +44,7 @@ class QTransposeConv2D(IntegerOp):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """int8 [N, out_h, out_w, out_c]."""
-        parameter_types(inputs, self.out_c, self.per_channel)
+        parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c))
 
     def eval_int(  # type: ignore[override]
@@ -56,8 +56,7 @@ class QTransposeConv2D(IntegerOp):
         bottom = self.pad_top + self.out_h - full.shape[2]
         right = self.pad_left + self.out_w - full.shape[3]
         y = F.pad(full, (-self.pad_left, right, -self.pad_top, bottom))
-        limits = self.act_min, self.act_max
-        return finish(y.permute(0, 2, 3, 1), b, multiplier, shift, self.output_zero_point, limits)
+        return finish(self, y.permute(0, 2, 3, 1), b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Input pixels times all weights (borders that fall outside count, too)."""
@@ -78,7 +77,7 @@ def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
     top, left = draw(0, kernel[0] - 1), draw(0, kernel[1] - 1)
     full = [(size[i] - 1) * stride[i] + kernel[i] for i in (0, 1)]
     out = [max(full[0] - top - draw(-1, kernel[0] - 1), 1), max(full[1] - left - draw(-1, kernel[1] - 1), 1)]
-    types, consts = random_parameters(rng, (out_c, *kernel, in_c), out_c, per_channel)
+    types, consts = random_parameters(rng, (out_c, *kernel, in_c), out_c, per_channel, "int8")
     fields = [
         *size, in_c, *out, out_c, *kernel, *stride, top, left, per_channel,
         draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
