@@ -21,8 +21,9 @@ from tests.exactness.test_random_networks import EXAMPLES, SETTINGS, Sample, wri
 from tests.oracles.tflm import run_tflm
 
 MICRO = {
-    "Add", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "Maximum", "Minimum", "Mul", "Pad",
-    "Requantize", "Reshape", "Slice", "Sub", "Transpose",
+    "Add", "AveragePool2D", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "LeakyRelu", "MaxPool2D",
+    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Slice", "Sub",
+    "Transpose", "TransposeConv2D",
 }  # fmt: skip
 """Operators with an int16 form that TensorFlow Lite Micro has, too."""
 ALL = MICRO

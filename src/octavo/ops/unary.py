@@ -14,7 +14,15 @@ from octavo.ir.graph import Array, TensorType
 from octavo.num import tables
 from octavo.num.qparams import QParams
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Share, Site
-from octavo.ops.integer import QLookup, QRequantize8To16, QRequantize16, QRequantize16To8, requantize_parameters
+from octavo.ops.integer import (
+    QLeakyRelu16,
+    QLookup,
+    QRequantize8To16,
+    QRequantize16,
+    QRequantize16To8,
+    leaky_relu_parameters,
+    requantize_parameters,
+)
 
 __all__ = [
     "NONE",
@@ -161,6 +169,13 @@ class LeakyRelu(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's LEAKY_RELU."""
         return tables.leaky_relu_table(x, y, self.alpha)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, two rescalings of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        fields = leaky_relu_parameters(site.x(), site.y(), self.alpha)
+        return Lowered(QLeakyRelu16(size=site.out_type().size, **fields), (0,))
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from tests.oracles.tflm import run_tflm
 runtime = pytest.importorskip("tflite_micro").runtime
 
 INT16 = {
-    "Add", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "Maximum", "Minimum", "Mul", "Pad",
-    "Requantize", "Reshape", "Slice", "Sub", "Transpose",
+    "Add", "AveragePool2D", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "LeakyRelu", "MaxPool2D",
+    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Slice", "Sub",
+    "Transpose", "TransposeConv2D",
 }  # fmt: skip
 CASES = [
     (name, index)
@@ -65,6 +66,8 @@ def build(op: Op, example: Example, dtype: str = "int8") -> Quantized:
     for index, const in example.consts.items():
         if index == op.weight:
             qparams[names[index]] = _weight_scale(const, op.channel_axis)
+        elif isinstance(op, ops.Prelu):
+            qparams[names[index]] = _tensor_scale(rng, "int8")
         elif index == op.bias:
             del qparams[names[index]]
     return Quantized(graph, make_plan(graph, qparams))

@@ -19,8 +19,9 @@ from octavo.ops.integer.elementwise import (
     sub_parameters,
 )
 from octavo.ops.integer.fully_connected import QFullyConnected, QFullyConnected16
+from octavo.ops.integer.leaky_relu import QLeakyRelu16, leaky_relu_parameters
 from octavo.ops.integer.lookup import QLookup
-from octavo.ops.integer.mean import QMean, mean_parameters
+from octavo.ops.integer.mean import QMean, QMean16, mean_parameters
 from octavo.ops.integer.movement import (
     QConcat,
     QConcat16,
@@ -32,8 +33,8 @@ from octavo.ops.integer.movement import (
     QTranspose,
     QTranspose16,
 )
-from octavo.ops.integer.pool2d import QAveragePool2D, QMaxPool2D
-from octavo.ops.integer.prelu import QPrelu, prelu_parameters
+from octavo.ops.integer.pool2d import QAveragePool2D, QAveragePool2D16, QMaxPool2D, QMaxPool2D16
+from octavo.ops.integer.prelu import QPrelu, QPrelu16, prelu_parameters
 from octavo.ops.integer.requantize import (
     QRequantize8To16,
     QRequantize16,
@@ -41,15 +42,16 @@ from octavo.ops.integer.requantize import (
     requantize_parameters,
 )
 from octavo.ops.integer.requantizing import conv_requantization
-from octavo.ops.integer.resize import QResizeBilinear, QResizeNearest, bilinear_scale, nearest_indices
+from octavo.ops.integer.resize import QResizeBilinear, QResizeNearest, QResizeNearest16, bilinear_scale, nearest_indices
 from octavo.ops.integer.softmax import QSoftmax
-from octavo.ops.integer.transpose_conv2d import QTransposeConv2D
+from octavo.ops.integer.transpose_conv2d import QTransposeConv2D, QTransposeConv2D16
 
 INTEGER_OPERATORS: tuple[type[IntegerOp], ...] = (
     QAdd, QAveragePool2D, QConcat, QConv2D, QDepthwiseConv2D, QFullyConnected, QLookup, QMaxPool2D, QMaximum, QMean,
     QMinimum, QMul, QPad, QPrelu, QReshape, QResizeBilinear, QResizeNearest, QSlice, QSoftmax, QSub, QTranspose,
     QTransposeConv2D, QAdd16, QConcat16, QConv2D16, QDepthwiseConv2D16, QFullyConnected16, QMaximum16, QMinimum16,
     QMul16, QPad16, QRequantize8To16, QRequantize16, QRequantize16To8, QSlice16, QSub16, QTranspose16,
+    QAveragePool2D16, QMaxPool2D16, QMean16, QPrelu16, QResizeNearest16, QTransposeConv2D16, QLeakyRelu16,
 )  # fmt: skip
 """Every integer operator."""
 
@@ -58,6 +60,7 @@ __all__ = [
     "QAdd",
     "QAdd16",
     "QAveragePool2D",
+    "QAveragePool2D16",
     "QConcat",
     "QConcat16",
     "QConv2D",
@@ -66,11 +69,14 @@ __all__ = [
     "QDepthwiseConv2D16",
     "QFullyConnected",
     "QFullyConnected16",
+    "QLeakyRelu16",
     "QLookup",
     "QMaxPool2D",
+    "QMaxPool2D16",
     "QMaximum",
     "QMaximum16",
     "QMean",
+    "QMean16",
     "QMinimum",
     "QMinimum16",
     "QMul",
@@ -78,12 +84,14 @@ __all__ = [
     "QPad",
     "QPad16",
     "QPrelu",
+    "QPrelu16",
     "QRequantize16",
     "QRequantize16To8",
     "QRequantize8To16",
     "QReshape",
     "QResizeBilinear",
     "QResizeNearest",
+    "QResizeNearest16",
     "QSlice",
     "QSlice16",
     "QSoftmax",
@@ -92,9 +100,11 @@ __all__ = [
     "QTranspose",
     "QTranspose16",
     "QTransposeConv2D",
+    "QTransposeConv2D16",
     "add_parameters",
     "bilinear_scale",
     "conv_requantization",
+    "leaky_relu_parameters",
     "mean_parameters",
     "mul_parameters",
     "nearest_indices",
