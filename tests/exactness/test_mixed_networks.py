@@ -22,11 +22,11 @@ from tests.oracles.tflm import run_tflm
 
 MICRO = {
     "Add", "AveragePool2D", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "LeakyRelu", "MaxPool2D",
-    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Slice", "Sub",
-    "Transpose", "TransposeConv2D",
+    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Sigmoid", "Slice",
+    "Softmax", "Sub", "Tanh", "Transpose", "TransposeConv2D",
 }  # fmt: skip
 """Operators with an int16 form that TensorFlow Lite Micro has, too."""
-ALL = MICRO
+ALL = MICRO | {"Abs", "Elu", "Gelu", "HardSigmoid", "HardSwish", "Neg", "Silu", "Softplus", "Square"}
 SHARE = st.sampled_from((0.5, 0.8, 1.0))
 
 

@@ -1,4 +1,4 @@
-"""Elementwise functions of one tensor. On the device each is a 256-entry table."""
+"""Elementwise functions of one tensor. On the device most are a table: 256 entries of int8, 513 knots of int16."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import torch
 from torch.nn import functional as F
 
 from octavo.ir.graph import Array, TensorType
-from octavo.num import tables
+from octavo.num import tables, tables16
 from octavo.num.qparams import QParams
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Share, Site
 from octavo.ops.integer import (
     QLeakyRelu16,
+    QLogistic16,
     QLookup,
+    QLookup16,
     QRequantize8To16,
     QRequantize16,
     QRequantize16To8,
+    QTanh16,
     leaky_relu_parameters,
     requantize_parameters,
 )
@@ -60,17 +63,21 @@ class Unary(Op):
             raise ValueError(f"takes one input, got {len(inputs)}")
         return (inputs[0],)
 
+    def real(self, values: Array, step: float) -> Array:
+        """The function of float64 values, defined everywhere; ``step`` is the input's scale."""
+        return np.asarray(self.eval_float(torch.from_numpy(np.asarray(values, dtype=np.float64))).numpy())
+
     def table(self, x: QParams, y: QParams) -> Array:
         """int8 [256]: the output for each input q, at index q + 128."""
-
-        def function(values: Array) -> Array:
-            return np.asarray(self.eval_float(torch.from_numpy(np.asarray(values, dtype=np.float64))).numpy())
-
-        return tables.table_from_function(function, x, y)
+        return tables.table_from_function(lambda values: self.real(values, float(x.scale[0])), x, y)
 
     def lower(self, site: Site) -> Lowered:
-        """A lookup with the function's table."""
-        return Lowered(site.form(QLookup)(size=site.out_type().size), (0,), {"table": self.table(site.x(), site.y())})
+        """A lookup with the function's table: 256 entries of int8, 513 knots of int16."""
+        x, y, size = site.x(), site.y(), site.out_type().size
+        if site.dtype() == "int8":
+            return Lowered(QLookup(size=size), (0,), {"table": self.table(x, y)})
+        knots = tables16.lookup_table(lambda values: self.real(values, float(x.scale[0])), x, y)
+        return Lowered(QLookup16(size=size), (0,), {"table": knots})
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -209,6 +216,14 @@ class Sigmoid(Unary):
         """TFLM's LOGISTIC."""
         return tables.sigmoid_table(x, y)
 
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, TFLM's interpolated table of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        tables16.require_unit(site.y(), site.node.source or site.node.name)
+        op = QLogistic16(size=site.out_type().size, **tables16.logistic_parameters(site.x()))
+        return Lowered(op, (0,), {"table": tables16.logistic_table()})
+
 
 @dataclass(frozen=True)
 class Tanh(Unary):
@@ -225,6 +240,14 @@ class Tanh(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's TANH."""
         return tables.tanh_table(x, y)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, TFLM's interpolated table of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        tables16.require_unit(site.y(), site.node.source or site.node.name)
+        op = QTanh16(size=site.out_type().size, **tables16.tanh_parameters(site.x()))
+        return Lowered(op, (0,), {"table": tables16.logistic_table()})
 
 
 @dataclass(frozen=True)
@@ -311,9 +334,9 @@ class Log(Unary):
         """torch's log."""
         return torch.log(x)
 
-    def table(self, x: QParams, y: QParams) -> Array:
-        """The float64 function, defined everywhere by clamping to half a step."""
-        return tables.table_from_function(lambda v: np.log(np.maximum(v, float(x.scale[0]) / 2)), x, y)
+    def real(self, values: Array, step: float) -> Array:
+        """Defined everywhere by clamping to half a step."""
+        return np.asarray(np.log(np.maximum(values, step / 2)))
 
 
 @dataclass(frozen=True)
@@ -342,9 +365,9 @@ class Sqrt(Unary):
         """torch's sqrt."""
         return torch.sqrt(x)
 
-    def table(self, x: QParams, y: QParams) -> Array:
-        """The float64 function of max(x, 0)."""
-        return tables.table_from_function(lambda v: np.sqrt(np.maximum(v, 0.0)), x, y)
+    def real(self, values: Array, step: float) -> Array:
+        """Of max(x, 0)."""
+        return np.asarray(np.sqrt(np.maximum(values, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -355,9 +378,9 @@ class Rsqrt(Unary):
         """torch's rsqrt."""
         return torch.rsqrt(x)
 
-    def table(self, x: QParams, y: QParams) -> Array:
-        """The float64 function, defined everywhere by clamping to half a step."""
-        return tables.table_from_function(lambda v: 1 / np.sqrt(np.maximum(v, float(x.scale[0]) / 2)), x, y)
+    def real(self, values: Array, step: float) -> Array:
+        """Defined everywhere by clamping to half a step."""
+        return np.asarray(1 / np.sqrt(np.maximum(values, step / 2)))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ runtime = pytest.importorskip("tflite_micro").runtime
 
 INT16 = {
     "Add", "AveragePool2D", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "LeakyRelu", "MaxPool2D",
-    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Slice", "Sub",
-    "Transpose", "TransposeConv2D",
+    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Sigmoid", "Slice",
+    "Softmax", "Sub", "Tanh", "Transpose", "TransposeConv2D",
 }  # fmt: skip
 CASES = [
     (name, index)

@@ -165,7 +165,7 @@ def _leaky_relu(part: Part) -> None:
 
 
 def _elu(part: Part) -> None:
-    if part.op.alpha == 1.0:
+    if part.op.alpha == 1.0 and part.site.y().dtype == "int8":
         _simple(part, "ELU", 1)
     else:
         table(part)
@@ -174,7 +174,8 @@ def _elu(part: Part) -> None:
 def _hard_swish(part: Part) -> None:
     """TFLM refuses to rescale upwards: then the table, which lowering fills from the float64 function."""
     scales = np.float32(part.site.x().scale[0]), np.float32(part.site.y().scale[0])
-    if quantize_multiplier(float(scales[0]) / 128 / float(scales[1]))[1] > 0:
+    upwards = quantize_multiplier(float(scales[0]) / 128 / float(scales[1]))[1] > 0
+    if upwards or part.site.y().dtype != "int8":
         table(part)
     else:
         _simple(part, "HARD_SWISH", 1, "HardSwishOptions")

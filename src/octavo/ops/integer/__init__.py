@@ -20,7 +20,8 @@ from octavo.ops.integer.elementwise import (
 )
 from octavo.ops.integer.fully_connected import QFullyConnected, QFullyConnected16
 from octavo.ops.integer.leaky_relu import QLeakyRelu16, leaky_relu_parameters
-from octavo.ops.integer.lookup import QLookup
+from octavo.ops.integer.logistic import QLogistic16, QTanh16
+from octavo.ops.integer.lookup import QLookup, QLookup16
 from octavo.ops.integer.mean import QMean, QMean16, mean_parameters
 from octavo.ops.integer.movement import (
     QConcat,
@@ -43,7 +44,7 @@ from octavo.ops.integer.requantize import (
 )
 from octavo.ops.integer.requantizing import conv_requantization
 from octavo.ops.integer.resize import QResizeBilinear, QResizeNearest, QResizeNearest16, bilinear_scale, nearest_indices
-from octavo.ops.integer.softmax import QSoftmax
+from octavo.ops.integer.softmax import QSoftmax, QSoftmax16
 from octavo.ops.integer.transpose_conv2d import QTransposeConv2D, QTransposeConv2D16
 
 INTEGER_OPERATORS: tuple[type[IntegerOp], ...] = (
@@ -52,6 +53,7 @@ INTEGER_OPERATORS: tuple[type[IntegerOp], ...] = (
     QTransposeConv2D, QAdd16, QConcat16, QConv2D16, QDepthwiseConv2D16, QFullyConnected16, QMaximum16, QMinimum16,
     QMul16, QPad16, QRequantize8To16, QRequantize16, QRequantize16To8, QSlice16, QSub16, QTranspose16,
     QAveragePool2D16, QMaxPool2D16, QMean16, QPrelu16, QResizeNearest16, QTransposeConv2D16, QLeakyRelu16,
+    QLookup16, QLogistic16, QTanh16, QSoftmax16,
 )  # fmt: skip
 """Every integer operator."""
 
@@ -70,7 +72,9 @@ __all__ = [
     "QFullyConnected",
     "QFullyConnected16",
     "QLeakyRelu16",
+    "QLogistic16",
     "QLookup",
+    "QLookup16",
     "QMaxPool2D",
     "QMaxPool2D16",
     "QMaximum",
@@ -95,8 +99,10 @@ __all__ = [
     "QSlice",
     "QSlice16",
     "QSoftmax",
+    "QSoftmax16",
     "QSub",
     "QSub16",
+    "QTanh16",
     "QTranspose",
     "QTranspose16",
     "QTransposeConv2D",
