@@ -35,7 +35,8 @@ static inline void octavo_logistic_s16(
 {
     for (int32_t i = 0; i < p->size; ++i) {
         const int32_t position = octavo_logistic_s16_position(p, x[i]);
-        const int32_t y = octavo_logistic_s16_table(table, position < 0 ? -position : position, 9, 32767 << 10);
+        const int32_t size = position < 0 ? -position : position;
+        const int32_t y = octavo_logistic_s16_table(table, size, 9, 32767 << 10);
         const int32_t rounded = position >= 0 ? y + (1 << 9) : (1 << 25) - y + (1 << 9) - 1;
         out[i] = (int16_t)(rounded >> 10);
     }

@@ -11,7 +11,8 @@ static inline void octavo_tanh_s16(
 {
     for (int32_t i = 0; i < p->size; ++i) {
         const int32_t position = octavo_logistic_s16_position(p, x[i]);
-        const int32_t y = octavo_logistic_s16_table(table, position < 0 ? -position : position, 8, 65535 << 8) - (1 << 23);
+        const int32_t size = position < 0 ? -position : position;
+        const int32_t y = octavo_logistic_s16_table(table, size, 8, 65535 << 8) - (1 << 23);
         const int32_t rounded = position >= 0 ? y + (1 << 7) : -y + (1 << 7) - 1;
         out[i] = (int16_t)octavo_shift_right(rounded, 8);
     }

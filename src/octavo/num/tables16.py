@@ -73,7 +73,7 @@ def _power_of_two(scale: float) -> int | None:
     return int(nearest) if abs(log2 - nearest) < np.float32(1e-3) else None
 
 
-def _table_scaling(x: QParams, exact: tuple[int, ...], what: str) -> dict[str, int]:
+def _table_scaling(x: QParams, exact: tuple[int, ...], where: str) -> dict[str, int]:
     """multiplier and shift from the input's integers to those of the table, 3 * 4096 a unit."""
     scale = float(x.scale[0])
     power = _power_of_two(scale)
@@ -81,37 +81,39 @@ def _table_scaling(x: QParams, exact: tuple[int, ...], what: str) -> dict[str, i
         return {"multiplier": 3 << (power + 12), "shift": 0}
     multiplier, shift = scale * 4096.0 * 3.0, 0
     if multiplier > 32767:
-        raise OctavoError(what, f"has an int16 input of scale {scale}, which is too large", "Keep this layer int8.")
+        raise OctavoError(where, f"has an int16 input of scale {scale}, which is too large", "Keep this layer int8.")
     while multiplier <= 32767.0 / 2.0 and shift <= 30:
         shift += 1
         multiplier *= 2.0
     return {"multiplier": int(multiplier), "shift": shift}
 
 
-def logistic_parameters(x: QParams) -> dict[str, int]:
-    """multiplier and shift of an int16 LOGISTIC."""
-    return _table_scaling(x, (0,), "a sigmoid")
+def logistic_parameters(x: QParams, where: str = "a sigmoid") -> dict[str, int]:
+    """multiplier and shift of an int16 LOGISTIC; OctavoError at ``where`` when the scale is too large."""
+    return _table_scaling(x, (0,), where)
 
 
-def tanh_parameters(x: QParams) -> dict[str, int]:
-    """multiplier and shift of an int16 TANH."""
-    return _table_scaling(x, (0, 1), "a tanh")
+def tanh_parameters(x: QParams, where: str = "a tanh") -> dict[str, int]:
+    """multiplier and shift of an int16 TANH; OctavoError at ``where`` when the scale is too large."""
+    return _table_scaling(x, (0, 1), where)
 
 
-def require_unit(y: QParams, what: str) -> None:
+def require_unit(y: QParams, where: str) -> None:
     """OctavoError unless an int16 output has the scale 1 / 32768 that its kernel gives."""
     if float(y.scale[0]) != _UNIT or int(y.zero_point[0]) != 0:
         raise OctavoError(
-            what, f"has an int16 output scale of {y.scale[0]} instead of {_UNIT}", "Give the output its fixed encoding."
+            where,
+            f"has an int16 output scale of {y.scale[0]} instead of {_UNIT}",
+            "Give the output its fixed encoding.",
         )
 
 
-def softmax16_parameters(x: QParams, beta: float = 1.0) -> dict[str, int]:
-    """multiplier and shift that carry differences to 65535 for 10."""
+def softmax16_parameters(x: QParams, beta: float = 1.0, where: str = "a softmax") -> dict[str, int]:
+    """multiplier and shift that carry differences to 65535 for 10; OctavoError at ``where`` for too large a scale."""
     multiplier, shift = quantize_multiplier(float(x.scale[0]) * float(np.float32(beta)) / (10.0 / 65535.0))
     if shift > 14:
         raise OctavoError(
-            "a softmax", f"has an int16 input of scale {x.scale[0]}, which is too large", "Keep this layer int8."
+            where, f"has an int16 input of scale {x.scale[0]}, which is too large", "Keep this layer int8."
         )
     return {"multiplier": multiplier, "shift": shift}
 

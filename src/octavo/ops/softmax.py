@@ -39,8 +39,9 @@ class Softmax(Op):
         """A QSoftmax with its table of exponentials, or its int16 form with two tables."""
         depth = site.type(0).shape[-1]
         if site.dtype() == "int16":
-            require_unit(site.y(), site.node.source or site.node.name)
-            wide = QSoftmax16(site.type(0).size // depth, depth, **softmax16_parameters(site.x()))
+            where = site.node.source or site.node.name
+            require_unit(site.y(), where)
+            wide = QSoftmax16(site.type(0).size // depth, depth, **softmax16_parameters(site.x(), where=where))
             exps, inverse = softmax16_tables()
             return Lowered(wide, (0,), {"exps": exps, "inverse": inverse})
         scale = site.x().scale[0]

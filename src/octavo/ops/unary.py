@@ -97,6 +97,10 @@ class Identity(Unary):
         """The input's encoding."""
         return Share()
 
+    def lower(self, site: Site) -> Lowered:
+        """The identity table of int8, a rescaling by 1 of int16."""
+        return super().lower(site) if site.dtype() == "int8" else Requantize().lower(site)
+
 
 @dataclass(frozen=True)
 class Requantize(Unary):
@@ -220,8 +224,9 @@ class Sigmoid(Unary):
         """A lookup of int8, TFLM's interpolated table of int16."""
         if site.dtype() == "int8":
             return super().lower(site)
-        tables16.require_unit(site.y(), site.node.source or site.node.name)
-        op = QLogistic16(size=site.out_type().size, **tables16.logistic_parameters(site.x()))
+        where = site.node.source or site.node.name
+        tables16.require_unit(site.y(), where)
+        op = QLogistic16(size=site.out_type().size, **tables16.logistic_parameters(site.x(), where))
         return Lowered(op, (0,), {"table": tables16.logistic_table()})
 
 
@@ -245,8 +250,9 @@ class Tanh(Unary):
         """A lookup of int8, TFLM's interpolated table of int16."""
         if site.dtype() == "int8":
             return super().lower(site)
-        tables16.require_unit(site.y(), site.node.source or site.node.name)
-        op = QTanh16(size=site.out_type().size, **tables16.tanh_parameters(site.x()))
+        where = site.node.source or site.node.name
+        tables16.require_unit(site.y(), where)
+        op = QTanh16(size=site.out_type().size, **tables16.tanh_parameters(site.x(), where))
         return Lowered(op, (0,), {"table": tables16.logistic_table()})
 
 
