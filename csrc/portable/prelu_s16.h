@@ -6,7 +6,8 @@
 
 typedef octavo_prelu_s8_params octavo_prelu_s16_params;
 
-static inline void octavo_prelu_s16(const octavo_prelu_s16_params *p, const int16_t *x, const int8_t *alpha, int16_t *out)
+static inline void octavo_prelu_s16(
+    const octavo_prelu_s16_params *p, const int16_t *x, const int8_t *alpha, int16_t *out)
 {
     for (int32_t start = 0; start < p->size; start += p->channels) {
         for (int32_t c = 0; c < p->channels; ++c) {

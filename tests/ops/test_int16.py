@@ -102,6 +102,12 @@ def test_accumulators_stay_in_their_bits(bias: float, scale: float, why: str) ->
         assert lower(network).graph.consts["y:bias"].dtype == np.int64
 
 
+@pytest.mark.parametrize("kind", [ops.Add, ops.Sub, ops.Mul])
+def test_outputs_that_are_all_but_constant(kind: type[ops.Op]) -> None:
+    operand = np.ones((1, 1, 1, 3), np.float32), WIDE_X
+    _refused(_one(kind(), IMAGE, WIDE_X, encoding(1e-8, 0, "int16"), operand), "output range is so narrow")
+
+
 def test_means_and_softmax_stay_in_32_bits() -> None:
     _refused(_one(ops.Mean((1,)), (1, 65536, 1), WIDE_X, WIDE_Y), "leaves 32 bits")
     _refused(_one(ops.Softmax(), (1, 5), encoding(3.0, 0, "int16"), encoding(1 / 32768, 0, "int16")), "too large")

@@ -96,6 +96,17 @@ class _Binary(Op):
         ]
 
 
+def _bounded(site: Site, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields; OctavoError where the output is rescaled upwards, which leaves 32 bits (TFLM stops there)."""
+    if fields["output_shift"] > 0:
+        raise OctavoError(
+            site.node.source or site.node.name,
+            "its output range is so narrow that rescaling leaves 32 bits",
+            "The layer's output is all but constant on the calibration data: check the data, or prune the layer.",
+        )
+    return fields
+
+
 def _limits(activation: Clip, site: Site) -> dict[str, Any]:
     y = site.y()
     low, high = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]), y.limits)
@@ -114,7 +125,7 @@ class Add(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QAdd."""
-        fields = add_parameters(site.x(0), site.x(1), site.y())
+        fields = _bounded(site, add_parameters(site.x(0), site.x(1), site.y()))
         return self._lowered(
             site, site.form(QAdd, QAdd16)(**self._geometry(site), **fields, **_limits(self.activation, site))
         )
@@ -132,7 +143,7 @@ class Sub(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QSub."""
-        fields = sub_parameters(site.x(0), site.x(1), site.y())
+        fields = _bounded(site, sub_parameters(site.x(0), site.x(1), site.y()))
         return self._lowered(
             site, site.form(QSub, QSub16)(**self._geometry(site), **fields, **_limits(self.activation, site))
         )
@@ -151,6 +162,8 @@ class Mul(_Binary):
     def lower(self, site: Site) -> Lowered:
         """A QMul."""
         fields = mul_parameters(site.x(0), site.x(1), site.y())
+        if site.dtype() == "int16":
+            _bounded(site, fields)
         return self._lowered(
             site, site.form(QMul, QMul16)(**self._geometry(site), **fields, **_limits(self.activation, site))
         )
