@@ -14,6 +14,7 @@ from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
+from octavo.ops.window import depthwise_filters, nhwc
 
 __all__ = ["QDepthwiseConv2D", "QDepthwiseConv2D16"]
 
@@ -59,8 +60,8 @@ class QDepthwiseConv2D(IntegerOp):
         dtype = accumulate_dtype(self, w, 3)
         image = padded_image(self, x, dtype)
         strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
-        y = F.conv2d(image, w.to(dtype).permute(3, 0, 1, 2), None, strides, 0, dilation, self.in_c)
-        return finish(self, y.permute(0, 2, 3, 1), b, multiplier, shift)
+        y = F.conv2d(image, depthwise_filters(w.to(dtype)), None, strides, 0, dilation, self.in_c)
+        return finish(self, nhwc(y), b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Output elements times the window."""

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from octavo.ir.graph import TensorType
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.window import nchw
 
 __all__ = ["QAveragePool2D", "QAveragePool2D16", "QMaxPool2D", "QMaxPool2D16"]
 
@@ -44,7 +45,7 @@ class _Pool(IntegerOp):
         """Channels first, float64, with the border that the windows reach."""
         bottom = (self.out_h - 1) * self.stride_h + self.kernel_h - self.in_h - self.pad_top
         right = (self.out_w - 1) * self.stride_w + self.kernel_w - self.in_w - self.pad_left
-        return F.pad(x.double().permute(0, 3, 1, 2), (self.pad_left, right, self.pad_top, bottom), value=value)
+        return F.pad(nchw(x.double()), (self.pad_left, right, self.pad_top, bottom), value=value)
 
     @property
     def _window(self) -> tuple[tuple[int, int], tuple[int, int]]:

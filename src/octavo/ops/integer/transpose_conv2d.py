@@ -14,6 +14,7 @@ from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
 from octavo.ops.integer.requantizing import finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image
+from octavo.ops.window import nchw, nhwc
 
 __all__ = ["QTransposeConv2D", "QTransposeConv2D16"]
 
@@ -51,12 +52,12 @@ class QTransposeConv2D(IntegerOp):
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
     ) -> torch.Tensor:
         """Exact: float64 holds every partial sum."""
-        image = (x.double() - self.input_zero_point).permute(0, 3, 1, 2)
+        image = nchw(x.double() - self.input_zero_point)
         full = F.conv_transpose2d(image, w.double().permute(3, 0, 1, 2), None, (self.stride_h, self.stride_w))
         bottom = self.pad_top + self.out_h - full.shape[2]
         right = self.pad_left + self.out_w - full.shape[3]
         y = F.pad(full, (-self.pad_left, right, -self.pad_top, bottom))
-        return finish(self, y.permute(0, 2, 3, 1), b, multiplier, shift)
+        return finish(self, nhwc(y), b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Input pixels times all weights (borders that fall outside count, too)."""
