@@ -102,10 +102,36 @@ static inline int32_t octavo_requantize(int32_t x, int32_t multiplier, int32_t s
 }
 
 /* The last step of most kernels: requantize, move to the output's zero point, clamp. */
+static inline int32_t octavo_scaled(
+    int32_t acc, int32_t multiplier, int32_t shift, int32_t zero_point, int32_t low, int32_t high)
+{
+    return octavo_clamp(octavo_add_wrap(octavo_requantize(acc, multiplier, shift), zero_point), low, high);
+}
+
+/* The same where low and high are inside int8. */
 static inline int8_t octavo_finish(
     int32_t acc, int32_t multiplier, int32_t shift, int32_t zero_point, int32_t low, int32_t high)
 {
-    return (int8_t)octavo_clamp(octavo_add_wrap(octavo_requantize(acc, multiplier, shift), zero_point), low, high);
+    return (int8_t)octavo_scaled(acc, multiplier, shift, zero_point, low, high);
+}
+
+/* The same where low and high are inside int16. */
+static inline int16_t octavo_finish_s16(
+    int32_t acc, int32_t multiplier, int32_t shift, int32_t zero_point, int32_t low, int32_t high)
+{
+    return (int16_t)octavo_scaled(acc, multiplier, shift, zero_point, low, high);
+}
+
+/* x * multiplier * 2^(shift - 31) of a 48-bit x, clamped. The multiplier is rounded to 16 bits, the product once, half
+ * up; what leaves 32 bits wraps. shift is at most 7, x is of an int16 layer, whose zero points are 0.
+ */
+static inline int16_t octavo_finish64(int64_t x, int32_t multiplier, int32_t shift, int32_t low, int32_t high)
+{
+    const int32_t reduced = multiplier < 0x7fff0000 ? (multiplier + (1 << 15)) >> 16 : 0x7fff;
+    const int32_t right = 15 - shift;
+    const int64_t sum = x * reduced + ((int64_t)1 << (right - 1));
+    const uint64_t quotient = sum >= 0 ? (uint64_t)sum >> right : ~(~(uint64_t)sum >> right);
+    return (int16_t)octavo_clamp(octavo_from_bits((uint32_t)quotient), low, high);
 }
 
 #endif /* OCTAVO_H */

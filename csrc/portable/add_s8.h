@@ -24,19 +24,19 @@ typedef struct {
     int32_t act_max;
 } octavo_add_s8_params;
 
-static inline int8_t octavo_add_s8_one(const octavo_add_s8_params *p, int32_t a, int32_t b)
+static inline int32_t octavo_add_s8_one(const octavo_add_s8_params *p, int32_t a, int32_t b)
 {
     const int32_t first = octavo_requantize(
         octavo_shift_left(a - p->input1_zero_point, p->left_shift), p->input1_multiplier, p->input1_shift);
     const int32_t second = octavo_requantize(
         octavo_shift_left(b - p->input2_zero_point, p->left_shift), p->input2_multiplier, p->input2_shift);
-    return octavo_finish(octavo_add_wrap(first, second), p->output_multiplier, p->output_shift,
+    return octavo_scaled(octavo_add_wrap(first, second), p->output_multiplier, p->output_shift,
         p->output_zero_point, p->act_min, p->act_max);
 }
 
 static inline void octavo_add_s8(const octavo_add_s8_params *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    OCTAVO_BROADCAST(p, a, b, out, octavo_add_s8_one)
+    OCTAVO_BROADCAST(int8_t, p, a, b, out, octavo_add_s8_one)
 }
 
 #endif /* OCTAVO_ADD_S8_H */

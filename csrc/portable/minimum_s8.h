@@ -12,7 +12,7 @@ typedef struct {
     int32_t stride2[5];
 } octavo_minimum_s8_params;
 
-static inline int8_t octavo_minimum_s8_one(const octavo_minimum_s8_params *p, int8_t a, int8_t b)
+static inline int32_t octavo_minimum_s8_one(const octavo_minimum_s8_params *p, int32_t a, int32_t b)
 {
     (void)p;
     return a < b ? a : b;
@@ -20,7 +20,7 @@ static inline int8_t octavo_minimum_s8_one(const octavo_minimum_s8_params *p, in
 
 static inline void octavo_minimum_s8(const octavo_minimum_s8_params *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    OCTAVO_BROADCAST(p, a, b, out, octavo_minimum_s8_one)
+    OCTAVO_BROADCAST(int8_t, p, a, b, out, octavo_minimum_s8_one)
 }
 
 #endif /* OCTAVO_MINIMUM_S8_H */

@@ -19,15 +19,15 @@ typedef struct {
     int32_t act_max;
 } octavo_mul_s8_params;
 
-static inline int8_t octavo_mul_s8_one(const octavo_mul_s8_params *p, int32_t a, int32_t b)
+static inline int32_t octavo_mul_s8_one(const octavo_mul_s8_params *p, int32_t a, int32_t b)
 {
-    return octavo_finish((a - p->input1_zero_point) * (b - p->input2_zero_point), p->output_multiplier,
+    return octavo_scaled((a - p->input1_zero_point) * (b - p->input2_zero_point), p->output_multiplier,
         p->output_shift, p->output_zero_point, p->act_min, p->act_max);
 }
 
 static inline void octavo_mul_s8(const octavo_mul_s8_params *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    OCTAVO_BROADCAST(p, a, b, out, octavo_mul_s8_one)
+    OCTAVO_BROADCAST(int8_t, p, a, b, out, octavo_mul_s8_one)
 }
 
 #endif /* OCTAVO_MUL_S8_H */

@@ -21,8 +21,10 @@ from octavo.formats.native import read_quantized
 from octavo.ir.graph import Array
 from octavo.ir.plan import Quantized
 from octavo.lower.lower import IntegerModel, lower
+from octavo.num.qparams import integer_limits
 from octavo.quant.observe import Batch, as_inputs
 from octavo.run.float_run import check_inputs, float_run, to_user_layout
+from octavo.run.sample_bytes import pack, unpack
 from octavo.targets import Target, load_target
 
 __all__ = ["Build", "Evaluation", "LayerCount", "Profile", "RunResult", "evaluate", "profile", "run"]
@@ -121,22 +123,6 @@ class Profile:
     layers: tuple[dict[str, Any], ...]
 
 
-def _join(model: IntegerModel, integers: Mapping[str, Array]) -> Array:
-    """All inputs of each sample one after the other, int8 [N, bytes]."""
-    parts = [np.ascontiguousarray(integers[name]).reshape(len(integers[name]), -1) for name in model.graph.inputs]
-    return np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.int8)
-
-
-def _split(model: IntegerModel, joined: Array) -> dict[str, Array]:
-    outputs: dict[str, Array] = {}
-    start = 0
-    for name in model.graph.outputs:
-        type_ = model.graph.types[name]
-        outputs[name] = joined[:, start : start + type_.size].reshape(len(joined), *type_.shape[1:])
-        start += type_.size
-    return outputs
-
-
 def evaluate(
     build: Build, inputs: Batch, labels: Array | None = None, progress: Callable[[int], None] | None = None
 ) -> Evaluation:
@@ -154,13 +140,13 @@ def evaluate(
         if labels.min() < 0 or labels.max() >= classes:
             raise OctavoError("labels", f"are not in 0 to {classes - 1}", "Number the classes as the network does.")
     score = Score()
-    first = graph.outputs[0]
+    first, model = graph.outputs[0], build.model.graph
     with HostModel(build.c_dir) as host, torch.inference_mode():
         for start in range(0, count, BATCH):
             part = {name: array[start : start + BATCH] for name, array in named.items()}
             expected = float_run(graph, part)[first].numpy()
             integers = quantize_inputs(build.model, part)
-            outputs = _split(build.model, host.run(_join(build.model, integers)))
+            outputs = unpack(model, model.outputs, host.run(pack(model, model.inputs, integers)))
             got = dequantize_outputs(build.model, outputs)[first]
             score.update(expected, got, None if labels is None else labels[start : start + BATCH])
             if progress is not None:
@@ -178,14 +164,14 @@ def evaluate(
 def run(build: Build, inputs: Batch, on: str = "host", raw: bool = False) -> RunResult:
     """Run samples [N, ...] through the compiled C on the host or on an emulated core.
 
-    Inputs and outputs are floats in the user's axis order, or with ``raw`` the network's own int8.
+    Inputs and outputs are floats in the user's axis order, or with ``raw`` the network's own integers.
     """
     graph = build.model.graph
     if raw:
         integers = _raw_inputs(build, inputs)
     else:
         integers = quantize_inputs(build.model, as_inputs(graph, inputs))
-    joined = _join(build.model, integers)
+    joined = pack(graph, graph.inputs, integers)
     device: DeviceRun | None = None
     if on == "host":
         with HostModel(build.c_dir) as host:
@@ -193,7 +179,7 @@ def run(build: Build, inputs: Batch, on: str = "host", raw: bool = False) -> Run
     else:
         device = run_on_board(build.c_dir, load_target(on), joined)
         out = device.outputs
-    outputs = _split(build.model, out)
+    outputs = unpack(graph, graph.outputs, out)
     values = outputs if raw else dequantize_outputs(build.model, outputs)
     result = {name: to_user_layout(graph, name, value) for name, value in values.items()}
     if device is None:
@@ -204,11 +190,13 @@ def run(build: Build, inputs: Batch, on: str = "host", raw: bool = False) -> Run
 def _raw_inputs(build: Build, inputs: Batch) -> dict[str, Array]:
     named = as_inputs(build.model.graph, inputs)
     for name, array in named.items():
-        if array.dtype.kind not in "iu" or array.min() < -128 or array.max() > 127:
+        dtype = build.model.graph.types[name].dtype
+        low, high = integer_limits(dtype)
+        if array.dtype.kind not in "iu" or array.min() < low or array.max() > high:
             raise OctavoError(
-                f"input {name}", f"raw data are {array.dtype}, not int8", "Give int8, or leave out --raw."
+                f"input {name}", f"raw data are {array.dtype}, not {dtype}", f"Give {dtype}, or leave out --raw."
             )
-    return {name: array.astype(np.int8) for name, array in named.items()}
+    return {name: array.astype(build.model.graph.types[name].dtype) for name, array in named.items()}
 
 
 def _layer_counts(build: Build, device: DeviceRun) -> tuple[LayerCount, ...]:
@@ -226,8 +214,8 @@ def profile(build: Build, on: str | None = None) -> Profile:
         rows = tuple({**row, "instructions": None} for row in build.manifest["layers"])
         return Profile(None, *planned, None, int(build.manifest["model_bytes"]), None, rows)
     graph = build.model.graph
-    zeros = {name: np.zeros((1, *graph.types[name].shape[1:]), np.int8) for name in graph.inputs}
-    device = run_on_board(build.c_dir, load_target(on or build.target.name), _join(build.model, zeros))
+    zeros = {name: np.zeros((1, *graph.types[name].shape[1:]), graph.types[name].dtype) for name in graph.inputs}
+    device = run_on_board(build.c_dir, load_target(on or build.target.name), pack(graph, graph.inputs, zeros))
     layers = tuple(
         {**row, "instructions": count}
         for row, count in zip(build.manifest["layers"], device.layer_instructions, strict=True)

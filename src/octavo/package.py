@@ -23,6 +23,7 @@ from octavo.ir.plan import Quantized
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
 from octavo.memory import Arena
+from octavo.num.qparams import integer_limits
 from octavo.ops.base import IntegerOp
 from octavo.run.integer_run import integer_run
 from octavo.targets import Target, load_target
@@ -102,8 +103,11 @@ def _const_bytes(model: IntegerModel, node: Node) -> int:
 def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
     """Random inputs and what the integer executor makes of them."""
     rng = np.random.default_rng(2026)
-    shapes = {name: model.graph.types[name].shape[1:] for name in model.graph.inputs}
-    inputs: dict[str, Array] = {n: rng.integers(-128, 128, (VECTORS, *s)).astype(np.int8) for n, s in shapes.items()}
+    inputs: dict[str, Array] = {}
+    for name in model.graph.inputs:
+        type_ = model.graph.types[name]
+        values = rng.integers(*integer_limits(type_.dtype), (VECTORS, *type_.shape[1:]), endpoint=True)
+        inputs[name] = values.astype(type_.dtype)
     outputs = integer_run(model.graph, inputs)
     return inputs, {name: value.numpy() for name, value in outputs.items()}
 

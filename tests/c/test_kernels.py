@@ -21,7 +21,8 @@ from octavo.ops.integer import INTEGER_OPERATORS
 
 OPERATORS = [op for op in INTEGER_OPERATORS if not op.alias]
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-C_TYPES = {"int8": "int8_t", "int32": "int32_t"}
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 Case = tuple[Example, list[np.ndarray], np.ndarray]
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
@@ -30,6 +31,9 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 def _struct(kernel: str) -> list[tuple[str, int]]:
     """(name, length) of each field of a kernel's parameters; length 0 is a scalar."""
     text = (csrc_dir() / KERNELS[kernel].header).read_text()
+    same = re.search(r"typedef octavo_(\w+)_params octavo_" + kernel + "_params;", text)
+    if same:
+        return _struct(same.group(1))
     match = re.search(r"typedef struct \{([^}]*)\} octavo_" + kernel + "_params;", text)
     assert match, f"{kernel} has no parameter struct"
     return [(name, int(n or 0)) for name, n in re.findall(r"int32_t (\w+)(?:\[(\d+)\])?;", match.group(1))]
@@ -44,7 +48,7 @@ def _cases(seed: int) -> list[Case]:
             inputs = [
                 np.ascontiguousarray(example.consts[i])
                 if i in example.consts
-                else rng.integers(-128, 128, type_.shape).astype(np.int8)
+                else rng.integers(*LIMITS[type_.dtype], type_.shape, endpoint=True).astype(type_.dtype)
                 for i, type_ in enumerate(example.inputs)
             ]
             out = example.op.eval_int(*(torch.from_numpy(array.copy()) for array in inputs))
@@ -54,19 +58,19 @@ def _cases(seed: int) -> list[Case]:
 
 def _call(index: int, case: Case) -> str:
     """A C function ``case_<index>(in, out)`` that runs the kernel."""
-    example, inputs, _ = case
+    example, inputs, expected = case
     op = example.op
     parameters = ", ".join(f".{f.name} = {literal(getattr(op, f.name))}" for f in fields(op))
     values = [f"(const {C_TYPES[str(a.dtype)]} *)in[{i}]" for i, a in enumerate(inputs)]
     table = ""
     if op.variadic:
-        table = f"    const int8_t *const inputs[] = {{{', '.join(values[:-1])}}};\n"
+        table = f"    const {C_TYPES[op.dtype]} *const inputs[] = {{{', '.join(values[:-1])}}};\n"
         values = ["inputs", values[-1]]
     return (
-        f"void case_{index}(const void *const *in, int8_t *out);\n"
-        f"void case_{index}(const void *const *in, int8_t *out)\n{{\n"
+        f"void case_{index}(const void *const *in, void *out);\n"
+        f"void case_{index}(const void *const *in, void *out)\n{{\n"
         f"    static const octavo_{op.kernel}_params p = {{{parameters}}};\n{table}"
-        f"    {KERNELS[op.kernel].function}(&p, {', '.join(values)}, out);\n}}\n"
+        f"    {KERNELS[op.kernel].function}(&p, {', '.join(values)}, ({C_TYPES[str(expected.dtype)]} *)out);\n}}\n"
     )
 
 
@@ -123,7 +127,7 @@ def _run(library: ctypes.CDLL, index: int, inputs: list[np.ndarray], out: np.nda
 
 def test_bytes_equal_python(library: ctypes.CDLL, cases: list[Case]) -> None:
     for index, (example, inputs, expected) in enumerate(cases):
-        out = np.full(expected.shape, 85, np.int8)
+        out = np.full(expected.shape, 85, expected.dtype)
         _run(library, index, inputs, out)
         np.testing.assert_array_equal(out, expected, err_msg=str(example.op))
 
@@ -151,9 +155,9 @@ def _executable(cases: list[Case]) -> str:
             parts.append(f"static const {C_TYPES[str(array.dtype)]} d{index}_{i}[] = {array_literal(array)};")
         items = ", ".join(f"copy(d{index}_{i}, sizeof d{index}_{i})" for i in range(len(inputs)))
         body += [
-            f"    {{ void *in[] = {{{items}}}; int8_t *out = malloc({expected.size});",
+            f"    {{ void *in[] = {{{items}}}; void *out = malloc({expected.nbytes});",
             f"      case_{index}((const void *const *)in, out);",
-            f"      if (memcmp(out, d{index}_{len(inputs)}, {expected.size}) != 0) return {index % 250 + 1};",
+            f"      if (memcmp(out, d{index}_{len(inputs)}, {expected.nbytes}) != 0) return {index % 250 + 1};",
             f"      free(out); for (int i = 0; i < {len(inputs)}; ++i) free(in[i]); }}",
         ]
     parts.append("static void *copy(const void *data, size_t n) { return memcpy(malloc(n), data, n); }")

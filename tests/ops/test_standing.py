@@ -12,8 +12,9 @@ from octavo.ir.build import GraphBuilder
 from octavo.ir.check import verify
 from octavo.ir.graph import Graph, TensorType
 from octavo.lower.lower import lower
-from octavo.ops import OPERATORS, BatchNorm, Div, LogSoftmax, Sum
+from octavo.ops import OPERATORS, BatchNorm, Conv2D, DepthwiseConv2D, Div, LogSoftmax, Sum
 from octavo.ops.base import Example
+from octavo.ops.integer import QConv2D, QDepthwiseConv2D
 from octavo.quant.quantize import quantize_graph
 from octavo.run.float_run import float_run
 from octavo.run.integer_run import integer_run
@@ -77,6 +78,20 @@ def test_operators_without_integer_form_are_refused_by_name(kind: type) -> None:
     data = np.random.default_rng(0).uniform(1, 2, (4, 4, 4, 3)).astype(np.float32)
     with pytest.raises(OctavoError, match="layer7.op"):
         lower(quantize_graph(graph, [data]))
+
+
+@pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])
+def test_one_channel_and_uneven_strides(kind: type[Conv2D | DepthwiseConv2D]) -> None:
+    """Where oneDNN errs when it takes one channel for channels last: float and integers against float64."""
+    x, w = torch.randint(-128, 128, (8, 5, 4, 1)), torch.randint(-10, 11, (1, 2, 3, 1))
+    op, b = kind(stride=(1, 2)), torch.zeros(1)
+    want = op.eval_float(x.double(), w.double(), b.double())
+    torch.testing.assert_close(op.eval_float(x.float(), w.float(), b).double(), want, rtol=0, atol=0)
+    form = QConv2D if kind is Conv2D else QDepthwiseConv2D
+    integer = form(5, 4, 1, 4, 1, 1, 2, 3, 1, 2, 1, 1, 0, 0, 1, 0, 0, 0, -128, 127)
+    one = torch.tensor([1 << 30], dtype=torch.int32), torch.tensor([-8], dtype=torch.int8)
+    got = integer.eval_int(x.to(torch.int8), w.to(torch.int8), torch.zeros(1, dtype=torch.int32), *one)
+    assert int((got.double() - want / 512).abs().max() * 2) <= 1
 
 
 def test_resize_follows_torch() -> None:

@@ -14,16 +14,18 @@ from octavo.num.qparams import QParams
 __all__ = ["Operand", "encoding", "random_encoding", "run_single", "single_op_model", "tflm"]
 
 Operand = tuple[np.ndarray, QParams | None] | tuple[tuple[int, ...], QParams]
-"""An input: a constant with its encoding, or the shape and encoding of an int8 activation."""
+"""An input: a constant with its encoding, or the shape and encoding of an activation."""
 
 
-def encoding(scale: float, zero_point: int = 0) -> QParams:
-    """A per-tensor int8 encoding."""
-    return QParams("int8", np.array([scale], np.float32), np.array([zero_point], np.int32))
+def encoding(scale: float, zero_point: int = 0, dtype: str = "int8") -> QParams:
+    """A per-tensor encoding."""
+    return QParams(dtype, np.array([scale], np.float32), np.array([zero_point], np.int32))
 
 
-def random_encoding(rng: np.random.Generator, low: float = 1e-3, high: float = 1.0) -> QParams:
-    """A log-uniform scale and any zero point, the limits often."""
+def random_encoding(rng: np.random.Generator, low: float = 1e-3, high: float = 1.0, dtype: str = "int8") -> QParams:
+    """A log-uniform scale and any zero point, the limits often; int16 has no zero point and finer scales."""
+    if dtype == "int16":
+        return encoding(float(np.exp(rng.uniform(np.log(low), np.log(high)))) / 256, 0, dtype)
     zero_point = int(rng.choice([-128, 127, 0, *rng.integers(-128, 128, 3)]))
     return encoding(float(np.exp(rng.uniform(np.log(low), np.log(high)))), zero_point)
 
@@ -42,9 +44,10 @@ def single_op_model(
         if isinstance(value, np.ndarray):
             tensors.append(OutTensor(f"c{index}", value.shape, str(value.dtype).upper(), value, qparams))
         else:
-            tensors.append(OutTensor(f"x{index}", value, "INT8", None, qparams))
+            assert qparams is not None
+            tensors.append(OutTensor(f"x{index}", value, qparams.dtype.upper(), None, qparams))
             activations.append(index)
-    tensors.append(OutTensor("y", output[0], "INT8", None, output[1]))
+    tensors.append(OutTensor("y", output[0], output[1].dtype.upper(), None, output[1]))
     last = len(tensors) - 1
     operator = OutOperator(kind, version, tuple(range(last)), (last,), options_type, options)
     return assemble("one", tensors, [operator], activations, [last])

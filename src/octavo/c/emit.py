@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from octavo.c.kernels import kernel_headers
 from octavo.c.library import library_files
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
@@ -15,6 +13,7 @@ from octavo.ir.graph import Array, Node
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Arena
 from octavo.ops.base import IntegerOp
+from octavo.run.sample_bytes import pack
 
 __all__ = ["emit"]
 
@@ -82,41 +81,52 @@ def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
     lines.append(f"void {p}_run({_arguments(model)});")
     for side, values in sides:
         for index, _ in enumerate(values):
-            lines.append(f"int8_t *{p}_{side.lower()}{index}(void);")
+            lines.append(f"{_c_type(model, values[index])} *{p}_{side.lower()}{index}(void);")
     lines += ["", _conversions(model, names), f"#endif /* {u}_H */", ""]
     return "\n".join(lines)
 
 
 def _arguments(model: IntegerModel) -> str:
-    inputs = [f"const int8_t *in{index}" for index in range(len(model.graph.inputs))]
-    return ", ".join(inputs + [f"int8_t *out{index}" for index in range(len(model.graph.outputs))])
+    inputs = [f"const {_c_type(model, value)} *in{index}" for index, value in enumerate(model.graph.inputs)]
+    return ", ".join([*inputs, *(f"{_c_type(model, v)} *out{i}" for i, v in enumerate(model.graph.outputs))])
+
+
+def _c_type(model: IntegerModel, value: str) -> str:
+    return pointer_type(model.graph.types[value].dtype)
+
+
+def _at(model: IntegerModel, arena: Arena, value: str) -> str:
+    """A value's place in the arena, as a pointer to its elements."""
+    macro = {"int8": "AT", "int16": "AT16"}[model.graph.types[value].dtype]
+    return f"{macro}({arena.offsets[value]})"
 
 
 def _conversions(model: IntegerModel, names: _Names) -> str:
     p, u = names.prefix, names.upper
     parts = []
-    for index in range(len(model.graph.inputs)):
-        stem = f"{u}_INPUT{index}"
+    for index, value in enumerate(model.graph.inputs):
+        stem, type_ = f"{u}_INPUT{index}", _c_type(model, value)
+        low, high = model.encodings[value].limits
         parts.append(
             f"""/* Nearest integer, half away from zero, in float32; NaN counts as the smallest value. */
-static inline int8_t {p}_quantize_input{index}(float x)
+static inline {type_} {p}_quantize_input{index}(float x)
 {{
     const float scaled = x / {stem}_SCALE;
-    if (!(scaled > -129.0f - (float){stem}_ZERO_POINT)) {{
-        return -128;
+    if (!(scaled > {low - 1}.0f - (float){stem}_ZERO_POINT)) {{
+        return {low};
     }}
-    if (scaled > 128.0f - (float){stem}_ZERO_POINT) {{
-        return 127;
+    if (scaled > {high + 1}.0f - (float){stem}_ZERO_POINT) {{
+        return {high};
     }}
     const int32_t q = (int32_t)(scaled < 0.0f ? scaled - 0.5f : scaled + 0.5f) + {stem}_ZERO_POINT;
-    return (int8_t)(q < -128 ? -128 : (q > 127 ? 127 : q));
+    return ({type_})(q < {low} ? {low} : (q > {high} ? {high} : q));
 }}
 """
         )
-    for index in range(len(model.graph.outputs)):
+    for index, value in enumerate(model.graph.outputs):
         stem = f"{u}_OUTPUT{index}"
         parts.append(
-            f"""static inline float {p}_dequantize_output{index}(int8_t q)
+            f"""static inline float {p}_dequantize_output{index}({_c_type(model, value)} q)
 {{
     return {stem}_SCALE * (float)((int32_t)q - {stem}_ZERO_POINT);
 }}
@@ -139,26 +149,31 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
         f"}} {p}_arena;",
         "",
         f"#define AT(offset) ({p}_arena.bytes + (offset))",
-        "",
     ]
+    if any(graph.types[value].dtype == "int16" for value in graph.activations()):
+        # Offsets are multiples of 4, and bytes may alias any type.
+        lines.append("#define AT16(offset) ((int16_t *)(void *)AT(offset))")
+    lines.append("")
     for side, values in (("input", graph.inputs), ("output", graph.outputs)):
         for index, value in enumerate(values):
-            lines += [f"int8_t *{p}_{side}{index}(void)", "{", f"    return AT({arena.offsets[value]});", "}", ""]
+            place = _at(model, arena, value)
+            lines += [f"{_c_type(model, value)} *{p}_{side}{index}(void)", "{", f"    return {place};", "}", ""]
     lines += [f"void {p}_run({_arguments(model)})", "{"]
     for index, value in enumerate(graph.inputs):
-        lines += _copy(f"AT({arena.offsets[value]})", f"in{index}", f"{u}_INPUT{index}_SIZE")
+        lines += _copy(_at(model, arena, value), f"in{index}", f"{u}_INPUT{index}_SIZE")
     calls = [node for node in graph.nodes if not _op(node).alias]
     for layer, node in enumerate(calls):
         lines += [f"    OCTAVO_MARK({layer});", *_call(node, model, arena, names)]
     lines.append(f"    OCTAVO_MARK({len(calls)});")
     for index, value in enumerate(graph.outputs):
-        lines += _copy(f"out{index}", f"AT({arena.offsets[value]})", f"{u}_OUTPUT{index}_SIZE")
+        lines += _copy(f"out{index}", _at(model, arena, value), f"{u}_OUTPUT{index}_SIZE")
     lines += ["}", ""]
     return "\n".join(lines)
 
 
 def _copy(target: str, source: str, size: str) -> list[str]:
-    return [f"    if ({target} != {source}) {{", f"        memmove({target}, {source}, {size});", "    }"]
+    count = f"{size} * sizeof(int16_t)" if "AT16" in target + source else size
+    return [f"    if ({target} != {source}) {{", f"        memmove({target}, {source}, {count});", "    }"]
 
 
 def _op(node: Node) -> IntegerOp:
@@ -171,15 +186,15 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names) -> list[
     op: Any = _op(node)
     parameters = ", ".join(f".{field.name} = {literal(getattr(op, field.name))}" for field in fields(op))
     graph = model.graph
-    values = [names.consts[v] if v in graph.consts else f"AT({arena.offsets[v]})" for v in node.inputs]
+    values = [names.consts[v] if v in graph.consts else _at(model, arena, v) for v in node.inputs]
     if op.variadic:
         moving = [text for text, v in zip(values, node.inputs, strict=True) if v not in graph.consts]
         fixed = [text for text, v in zip(values, node.inputs, strict=True) if v in graph.consts]
         values = ["inputs", *fixed]
-        table = [f"        const int8_t *const inputs[] = {{{', '.join(moving)}}};"]
+        table = [f"        const {_c_type(model, node.inputs[0])} *const inputs[] = {{{', '.join(moving)}}};"]
     else:
         table = []
-    arguments = ", ".join(["&p", *values, f"AT({arena.offsets[node.outputs[0]]})"])
+    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0])])
     return [
         f"    {{ /* {comment(node.source)} */",
         f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",
@@ -204,27 +219,42 @@ def _data(model: IntegerModel, names: _Names, declare: bool) -> str:
 
 
 def _glue(model: IntegerModel, names: _Names) -> str:
-    """A uniform entry for test harnesses: all inputs, and all outputs, one after the other."""
-    p, graph = names.prefix, model.graph
-    inputs = [graph.types[name].nbytes for name in graph.inputs]
-    outputs = [graph.types[name].nbytes for name in graph.outputs]
-    starts = [f"in + {offset}" for offset in np.cumsum([0, *inputs])[:-1]]
-    starts += [f"out + {offset}" for offset in np.cumsum([0, *outputs])[:-1]]
-    layers = sum(not _op(node).alias for node in graph.nodes)
+    """A uniform entry for test harnesses: the bytes of all inputs, and of all outputs, one after the other.
+
+    A value wider than a byte goes through the model's own buffer, because its bytes may lie at any address.
+    """
+    p, types = names.prefix, model.graph.types
+    before, arguments, after = [], [], []
+    for side, values, stream in (("input", model.graph.inputs, "in"), ("output", model.graph.outputs, "out")):
+        offset = 0
+        for index, value in enumerate(values):
+            place, own = f"{stream} + {offset}", f"{p}_{side}{index}()"
+            offset += types[value].nbytes
+            if types[value].dtype == "int8":
+                arguments.append(place)
+                continue
+            arguments.append(own)
+            if side == "input":
+                before.append(f"    memcpy({own}, {place}, {types[value].nbytes});\n")
+            else:
+                after.append(f"    memcpy({place}, {own}, {types[value].nbytes});\n")
+    layers = sum(not _op(node).alias for node in model.graph.nodes)
     return f"""{_BANNER}
 #ifndef GLUE_H
 #define GLUE_H
 
+#include <string.h>
+
 #include "{p}.h"
 
-#define GLUE_INPUT_BYTES {sum(inputs)}
-#define GLUE_OUTPUT_BYTES {sum(outputs)}
+#define GLUE_INPUT_BYTES {sum(types[name].nbytes for name in model.graph.inputs)}
+#define GLUE_OUTPUT_BYTES {sum(types[name].nbytes for name in model.graph.outputs)}
 #define GLUE_LAYER_COUNT {layers}
 
 static inline void glue_run(const int8_t *in, int8_t *out)
 {{
-    {p}_run({", ".join(starts)});
-}}
+{"".join(before)}    {p}_run({", ".join(arguments)});
+{"".join(after)}}}
 
 #endif /* GLUE_H */
 """
@@ -233,10 +263,8 @@ static inline void glue_run(const int8_t *in, int8_t *out)
 def _selftest(names: _Names, vectors: tuple[Mapping[str, Array], Mapping[str, Array]], model: IntegerModel) -> str:
     inputs, outputs = vectors
     count = next(iter(inputs.values())).shape[0]
-    joined = [
-        np.concatenate([side[name].reshape(count, -1) for name in order], axis=1)
-        for side, order in ((inputs, model.graph.inputs), (outputs, model.graph.outputs))
-    ]
+    graph = model.graph
+    joined = [pack(graph, order, side) for side, order in ((inputs, graph.inputs), (outputs, graph.outputs))]
     return f"""{_BANNER}
 /* Self-test: runs golden inputs and counts the bytes that differ from the golden outputs.
    Call {names.prefix}_selftest() from firmware, or build with -DOCTAVO_SELFTEST_MAIN for a program whose exit status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
 from octavo.memory import Arena, Buffer, InPlace, plan_memory, verify
@@ -38,10 +40,12 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[In
 
 
 def plan_arena(graph: Graph, alignment: int = 4) -> Arena:
-    """The checked arena plan of an integer graph."""
+    """The checked arena plan of an integer graph; offsets are multiples of ``alignment`` and of all element sizes."""
     if any(name in graph.consts for name in graph.outputs):
         raise OctavoError(graph.name, "an output does not depend on the input", "Remove the constant output.")
     values, aliases, in_place = liveness(graph)
+    widest = max(np.dtype(graph.types[name].dtype).itemsize for name in graph.activations())
+    alignment = max(alignment, widest)
     arena = plan_memory(values, aliases, in_place, alignment)
     verify(arena, values, aliases, in_place)
     return arena

@@ -19,6 +19,7 @@ __all__ = [
     "quantize_multipliers",
     "rdbp",
     "requantize",
+    "requantize64",
     "round_half_away",
     "saturating_shift_left",
     "srdhm",
@@ -92,6 +93,16 @@ def requantize(x: torch.Tensor, multiplier: Ints, shift: Ints) -> torch.Tensor:
     s = torch.as_tensor(shift, dtype=torch.int64)
     left, right = s.clamp(min=0), (-s).clamp(min=0)
     return rdbp(srdhm(wrap(x << left) if bool(left.any()) else x, multiplier), right)
+
+
+def requantize64(x: torch.Tensor, multiplier: Ints, shift: Ints) -> torch.Tensor:
+    """x * multiplier * 2^(shift - 31) of a 48-bit x, rounded once, half up (TFLite's 64-bit overload).
+
+    The multiplier is first rounded to 16 bits (below 2^15), so that the product stays in 64; shift is at most 7.
+    """
+    reduced = ((torch.as_tensor(multiplier, dtype=torch.int64) + (1 << 15)) >> 16).clamp(max=32767)
+    right = 15 - torch.as_tensor(shift, dtype=torch.int64)
+    return wrap((x * reduced + (torch.ones_like(right) << (right - 1))) >> right)
 
 
 def saturating_shift_left(x: torch.Tensor, bits: int) -> torch.Tensor:

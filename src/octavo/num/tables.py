@@ -62,15 +62,18 @@ def table_from_function(function: Callable[[NDArray[Any]], NDArray[Any]], x: QPa
     return table
 
 
-def activation_limits(low: float, high: float, scale: float, zero_point: int) -> tuple[int, int]:
-    """A clip [low, high] in the output's integers, inside int8 (TFLite's CalculateActivationRangeQuantized)."""
+def activation_limits(
+    low: float, high: float, scale: float, zero_point: int, limits: tuple[int, int] = (-128, 127)
+) -> tuple[int, int]:
+    """A clip [low, high] in the output's integers, inside ``limits`` (TFLite's CalculateActivationRangeQuantized)."""
+    least, most = limits
 
     def place(value: float, unbounded: int) -> int:
         if math.isinf(value):
             return unbounded
         return zero_point + round_half_away(float(np.float32(value) / np.float32(scale)))
 
-    return max(-128, place(low, -128)), min(127, place(high, 127))
+    return max(least, place(low, least)), min(most, place(high, most))
 
 
 def requantize_table(x: QParams, y: QParams) -> Table:

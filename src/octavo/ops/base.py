@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ import torch
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node, TensorType
 from octavo.ir.plan import Quantized
-from octavo.num.qparams import QParams
+from octavo.num.qparams import QParams, integer_limits
 
 __all__ = [
     "Constraint",
@@ -41,13 +41,17 @@ class Share:
 
 @dataclass(frozen=True)
 class Fixed:
-    """The output's encoding is given by the operator."""
+    """The output's encoding is given by the operator; ``scale16`` is the scale of an int16 output (zero_point 0)."""
 
     scale: float
     zero_point: int
+    scale16: float | None = None
 
 
 Constraint = Free | Share | Fixed
+Form = TypeVar("Form", bound="IntegerOp")
+# Outside Site, whose method ``type`` hides the builtin.
+FormClass = type[Form]
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,34 @@ class Site:
         self.const(index)
         return self.quantized.bias(self.node.inputs[index])
 
+    def dtype(self) -> str:
+        """The dtype that all activations of the node have; OctavoError when they differ."""
+        moving = [name for name in (*self.node.inputs, *self.node.outputs) if not self.graph.is_const(name)]
+        dtypes = sorted({self.encodings[name].dtype for name in moving})
+        if len(dtypes) > 1:
+            raise OctavoError(
+                self.node.source or self.node.name,
+                f"{self.node.kind} joins {' and '.join(dtypes)} activations",
+                "Put a Requantize between layers of different dtypes.",
+            )
+        if dtypes == ["int16"] and any(np.any(self.encodings[name].zero_point != 0) for name in moving):
+            raise OctavoError(
+                self.node.source or self.node.name,
+                "an int16 activation has a zero_point",
+                "Quantize int16 activations symmetrically.",
+            )
+        return dtypes[0]
+
+    def form(self, *forms: FormClass[Form]) -> FormClass[Form]:
+        """The integer operator for the node's dtype; OctavoError when it is not among ``forms``."""
+        dtype = self.dtype()
+        for form in forms:
+            if form.dtype == dtype:
+                return form
+        raise OctavoError(
+            self.node.source or self.node.name, f"{self.node.kind} has no {dtype} form", "Keep this layer int8."
+        )
+
 
 class Op:
     """A float operator on channels-last tensors. Subclasses are frozen dataclasses.
@@ -176,12 +208,13 @@ class IntegerOp:
 
     The fields are ints or tuples of ints and equal, in name and order, the fields of the C struct
     ``octavo_<kernel>_params``; the C function ``octavo_<kernel>(params, inputs..., outputs...)`` takes the node's
-    inputs in order. ``in_place`` lists the inputs whose memory the output may take over element by element.
-    ``alias`` operators copy nothing: the output is the input's memory. ``variadic`` operators take their
-    activations as an array of pointers.
+    inputs in order. ``dtype`` is that of its activations. ``in_place`` lists the inputs whose memory the output may
+    take over element by element. ``alias`` operators copy nothing: the output is the input's memory. ``variadic``
+    operators take their activations as an array of pointers.
     """
 
     kernel: ClassVar[str]
+    dtype: ClassVar[str] = "int8"
     in_place: ClassVar[tuple[int, ...]] = ()
     alias: ClassVar[bool] = False
     variadic: ClassVar[bool] = False
@@ -193,6 +226,12 @@ class IntegerOp:
     def eval_int(self, *inputs: torch.Tensor) -> torch.Tensor:
         """The exact integers; activations have a batch of any size on axis 0."""
         raise NotImplementedError(type(self).__name__)
+
+    def clamped(self, x: torch.Tensor, low: int | None = None, high: int | None = None) -> torch.Tensor:
+        """x between ``low`` and ``high`` (else the limits of the dtype), in the operator's dtype."""
+        least, most = integer_limits(self.dtype)
+        limited = x.clamp(least if low is None else low, most if high is None else high)
+        return limited.to(getattr(torch, self.dtype))
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Multiply-accumulates of one sample."""

@@ -15,10 +15,15 @@ from octavo.num.tables import activation_limits
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
 from octavo.ops.integer import (
     QAdd,
+    QAdd16,
     QMaximum,
+    QMaximum16,
     QMinimum,
+    QMinimum16,
     QMul,
+    QMul16,
     QSub,
+    QSub16,
     add_parameters,
     mul_parameters,
     sub_parameters,
@@ -66,6 +71,13 @@ class _Binary(Op):
 
     def _lowered(self, site: Site, op: QAdd | QSub | QMul | QMaximum | QMinimum) -> Lowered:
         """Constant operands become integer constants, in their place."""
+        for index in (0, 1):
+            if site.x(index).dtype != op.dtype:
+                raise OctavoError(
+                    site.node.source or site.node.name,
+                    f"its constant operand is {site.x(index).dtype}, its activations are {op.dtype}",
+                    f"Quantize the constant as {op.dtype}.",
+                )
         consts: dict[str, Array] = {
             f"operand{index}": site.integers(index) for index in (0, 1) if site.graph.is_const(site.node.inputs[index])
         }
@@ -84,9 +96,20 @@ class _Binary(Op):
         ]
 
 
+def _bounded(site: Site, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields; OctavoError where the output is rescaled upwards, which leaves 32 bits (TFLM stops there)."""
+    if fields["output_shift"] > 0:
+        raise OctavoError(
+            site.node.source or site.node.name,
+            "its output range is so narrow that rescaling leaves 32 bits",
+            "The layer's output is all but constant on the calibration data: check the data, or prune the layer.",
+        )
+    return fields
+
+
 def _limits(activation: Clip, site: Site) -> dict[str, Any]:
     y = site.y()
-    low, high = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]))
+    low, high = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]), y.limits)
     return {"act_min": low, "act_max": high}
 
 
@@ -102,8 +125,10 @@ class Add(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QAdd."""
-        fields = add_parameters(site.x(0), site.x(1), site.y())
-        return self._lowered(site, QAdd(**self._geometry(site), **fields, **_limits(self.activation, site)))
+        fields = _bounded(site, add_parameters(site.x(0), site.x(1), site.y()))
+        return self._lowered(
+            site, site.form(QAdd, QAdd16)(**self._geometry(site), **fields, **_limits(self.activation, site))
+        )
 
 
 @dataclass(frozen=True)
@@ -118,8 +143,10 @@ class Sub(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QSub."""
-        fields = sub_parameters(site.x(0), site.x(1), site.y())
-        return self._lowered(site, QSub(**self._geometry(site), **fields, **_limits(self.activation, site)))
+        fields = _bounded(site, sub_parameters(site.x(0), site.x(1), site.y()))
+        return self._lowered(
+            site, site.form(QSub, QSub16)(**self._geometry(site), **fields, **_limits(self.activation, site))
+        )
 
 
 @dataclass(frozen=True)
@@ -135,7 +162,11 @@ class Mul(_Binary):
     def lower(self, site: Site) -> Lowered:
         """A QMul."""
         fields = mul_parameters(site.x(0), site.x(1), site.y())
-        return self._lowered(site, QMul(**self._geometry(site), **fields, **_limits(self.activation, site)))
+        if site.dtype() == "int16":
+            _bounded(site, fields)
+        return self._lowered(
+            site, site.form(QMul, QMul16)(**self._geometry(site), **fields, **_limits(self.activation, site))
+        )
 
 
 @dataclass(frozen=True)
@@ -169,7 +200,7 @@ class Maximum(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QMaximum."""
-        return self._lowered(site, QMaximum(**self._geometry(site)))
+        return self._lowered(site, site.form(QMaximum, QMaximum16)(**self._geometry(site)))
 
 
 @dataclass(frozen=True)
@@ -186,4 +217,4 @@ class Minimum(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QMinimum."""
-        return self._lowered(site, QMinimum(**self._geometry(site)))
+        return self._lowered(site, site.form(QMinimum, QMinimum16)(**self._geometry(site)))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QConv2D
+from octavo.ops.integer import QConv2D, QConv2D16
 from octavo.ops.linear import random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
@@ -56,10 +56,11 @@ class Conv2D(Op):
         return self.activation.eval_float(nhwc(y))
 
     def lower(self, site: Site) -> Lowered:
-        """A QConv2D."""
+        """A QConv2D, or its int16 form."""
         fields, consts = requantized_parameters(site, self.activation)
         window = window_fields(site, self.stride, self.padding)
-        op = QConv2D(**window, **fields, dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups)
+        form = site.form(QConv2D, QConv2D16)
+        op = form(**window, **fields, dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QDepthwiseConv2D
+from octavo.ops.integer import QDepthwiseConv2D, QDepthwiseConv2D16
 from octavo.ops.linear import random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
-from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
+from octavo.ops.window import Pair, Quad, depthwise_filters, nchw, nhwc, pad_image, window_size
 
 __all__ = ["DepthwiseConv2D"]
 
@@ -48,16 +48,17 @@ class DepthwiseConv2D(Op):
     def eval_float(self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """torch's conv2d with as many groups as channels."""
         image = pad_image(nchw(x), self.padding)
-        y = F.conv2d(image, w.permute(3, 0, 1, 2), b, self.stride, 0, self.dilation, x.shape[3])
+        y = F.conv2d(image, depthwise_filters(w), b, self.stride, 0, self.dilation, x.shape[3])
         return self.activation.eval_float(nhwc(y))
 
     def lower(self, site: Site) -> Lowered:
-        """A QDepthwiseConv2D."""
+        """A QDepthwiseConv2D, or its int16 form."""
         fields, consts = requantized_parameters(site, self.activation)
         window = window_fields(site, self.stride, self.padding)
         multiplier = window["out_c"] // window["in_c"]
         rows, columns = self.dilation
-        op = QDepthwiseConv2D(**window, **fields, dilation_h=rows, dilation_w=columns, depth_multiplier=multiplier)
+        form = site.form(QDepthwiseConv2D, QDepthwiseConv2D16)
+        op = form(**window, **fields, dilation_h=rows, dilation_w=columns, depth_multiplier=multiplier)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:

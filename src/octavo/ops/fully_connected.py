@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QFullyConnected
+from octavo.ops.integer import QFullyConnected, QFullyConnected16
 from octavo.ops.linear import requantized_parameters
 from octavo.ops.unary import NONE, Clip
 
@@ -41,11 +41,12 @@ class FullyConnected(Op):
         return self.activation.eval_float(F.linear(x, w, b))
 
     def lower(self, site: Site) -> Lowered:
-        """A QFullyConnected."""
+        """A QFullyConnected, or its int16 form."""
         out_features, in_features = site.type(1).shape
         rows = site.out_type().size // out_features
         fields, consts = requantized_parameters(site, self.activation)
-        op = QFullyConnected(rows=rows, in_features=in_features, out_features=out_features, **fields)
+        form = site.form(QFullyConnected, QFullyConnected16)
+        op = form(rows=rows, in_features=in_features, out_features=out_features, **fields)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:

@@ -11,6 +11,7 @@ from octavo.num.qparams import PerChannel, QParams
 from octavo.num.tables import activation_limits
 from octavo.ops.base import Example, Op, Site
 from octavo.ops.integer import conv_requantization
+from octavo.ops.integer.requantizing import BIAS_DTYPES
 from octavo.ops.unary import Clip
 from octavo.ops.window import Pair, Quad
 
@@ -22,17 +23,22 @@ def bias_scale(x: QParams, w: QParams) -> NDArray[np.float64]:
     return x.scale.astype(np.float64) * w.scale.astype(np.float64)
 
 
-def quantize_bias(bias: Array, x: QParams, w: QParams, where: str) -> NDArray[np.int32]:
-    """int32 bias in the accumulator's scale; OctavoError when it overflows 32 bits."""
+_BIAS_BITS = {"int8": 31, "int16": 47}
+"""Bits of an accumulator's magnitude, by the dtype of the activations: 16x8 requantizes a 48-bit number."""
+
+
+def quantize_bias(bias: Array, x: QParams, w: QParams, where: str) -> NDArray[np.int32 | np.int64]:
+    """Bias in the accumulator's scale, int32 (int64 where x is int16); OctavoError when it overflows."""
     q = np.rint(bias.astype(np.float64) / bias_scale(x, w))
-    if (np.abs(q) > 2**31 - 1).any():
+    if (np.abs(q) > 2 ** _BIAS_BITS[x.dtype] - 1).any():
         channel = int(np.argmax(np.abs(q)))
         raise OctavoError(
             where,
-            f"the bias of channel {channel} ({bias[channel]:.4g}) overflows int32 at the scale of its accumulator",
+            f"the bias of channel {channel} ({bias[channel]:.4g}) overflows {BIAS_DTYPES[x.dtype]} at the scale of its "
+            "accumulator",
             "The channel's weights are vanishingly small: prune the channel or quantize the weights per tensor.",
         )
-    return q.astype(np.int32)
+    return q.astype(BIAS_DTYPES[x.dtype])
 
 
 def window_fields(site: Site, stride: Pair, padding: Quad) -> dict[str, int]:
@@ -74,7 +80,9 @@ def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int]
     if np.any(w.zero_point != 0):
         raise OctavoError(where, "its weights have a zero_point", "Quantize weights symmetrically.")
     multiplier, shift = conv_requantization(x.scale[0], w.scale, y.scale[0])
-    act_min, act_max = activation_limits(activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]))
+    act_min, act_max = activation_limits(
+        activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]), y.limits
+    )
     weights, bias = site.integers(1), quantize_bias(site.bias(2), x, w, where)
     _check_accumulator(site, weights, bias, shift, where)
     fields = {
@@ -94,21 +102,31 @@ def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int]
 
 
 def _check_accumulator(site: Site, weights: Array, bias: Array, shift: Array, where: str) -> None:
-    """OctavoError unless every accumulator, shifted left where its multiplier is above 1, stays in int32."""
-    zero_point = int(site.x(0).zero_point[0])
-    reach = max(127 - zero_point, zero_point + 128)
+    """OctavoError unless no accumulator, and no product with its multiplier, leaves the bits it has."""
+    x = site.x(0)
+    low, high = x.limits
+    reach = max(high - int(x.zero_point[0]), int(x.zero_point[0]) - low)
+    bits = _BIAS_BITS[x.dtype]
     assert isinstance(site.node.op, Op)
     others = tuple(axis for axis in range(weights.ndim) if axis != site.node.op.channel_axis)
     bound = np.abs(weights.astype(np.int64)).sum(axis=others) * reach + np.abs(bias.astype(np.int64))
-    if (bound >= 2**31).any():
+    if (bound >= 2**bits).any():
         raise OctavoError(
             where,
-            f"its accumulator can reach {int(bound.max()):,}, more than 32 bits hold",
+            f"its accumulator can reach {int(bound.max()):,}, more than {bits + 1} bits hold",
             "Split the layer into smaller ones, or lower its bias.",
         )
-    if (bound << np.maximum(shift.astype(np.int64), 0) >= 2**31).any():
+    if _leaves_32_bits(bound, shift.astype(np.int64), x.dtype):
         raise OctavoError(
             where,
             "its output range is so narrow that rescaling leaves 32 bits",
             "The layer's output is all but constant on the calibration data: check the data, or prune the layer.",
         )
+
+
+def _leaves_32_bits(bound: NDArray[np.int64], shift: NDArray[np.int64], dtype: str) -> bool:
+    """Whether rescaling can overflow: int8 shifts left before it multiplies, int16 needs the result in 32 bits."""
+    if dtype == "int8":
+        return bool((bound << np.maximum(shift, 0) >= 2**31).any())
+    # The multiplier is below 2^shift; a shift above 7 is outside the interpreter's contract.
+    return bool((np.ldexp(bound.astype(np.float64), shift) >= 2**31).any() or (shift > 7).any())

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
-from octavo.ops.integer import QAveragePool2D, QMaxPool2D
+from octavo.ops.integer import QAveragePool2D, QAveragePool2D16, QMaxPool2D, QMaxPool2D16
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
 
 __all__ = ["AveragePool2D", "MaxPool2D"]
@@ -75,7 +75,7 @@ class AveragePool2D(Op):
     def lower(self, site: Site) -> Lowered:
         """A QAveragePool2D."""
         fields = _geometry(site, self.kernel, self.stride, self.padding)
-        op = QAveragePool2D(
+        op = site.form(QAveragePool2D, QAveragePool2D16)(
             **fields,
             count_include_pad=int(self.count_include_pad),
             input_zero_point=int(site.x().zero_point[0]),
@@ -116,7 +116,9 @@ class MaxPool2D(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A QMaxPool2D."""
-        return Lowered(QMaxPool2D(**_geometry(site, self.kernel, self.stride, self.padding)), (0,))
+        return Lowered(
+            site.form(QMaxPool2D, QMaxPool2D16)(**_geometry(site, self.kernel, self.stride, self.padding)), (0,)
+        )
 
     @classmethod
     def examples(cls) -> list[Example]:

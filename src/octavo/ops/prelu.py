@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from octavo.errors import OctavoError
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QPrelu, prelu_parameters
+from octavo.ops.integer import QPrelu, QPrelu16, prelu_parameters
 
 __all__ = ["Prelu"]
 
@@ -32,9 +33,19 @@ class Prelu(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A QPrelu; alpha is an int8 constant with an encoding of its own."""
+        if site.x(1).dtype != "int8":
+            raise OctavoError(
+                site.node.source or site.node.name,
+                f"its slopes are {site.x(1).dtype}",
+                "Quantize the slopes as int8, for activations of either dtype.",
+            )
         alpha = site.integers(1)
         fields = prelu_parameters(site.x(0), site.x(1), site.y())
-        return Lowered(QPrelu(size=site.out_type().size, channels=alpha.size, **fields), (0,), {"alpha": alpha})
+        return Lowered(
+            site.form(QPrelu, QPrelu16)(size=site.out_type().size, channels=alpha.size, **fields),
+            (0,),
+            {"alpha": alpha},
+        )
 
     @classmethod
     def examples(cls) -> list[Example]:

@@ -11,9 +11,12 @@ import torch
 from octavo.errors import OctavoError
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QMean, mean_parameters
+from octavo.ops.integer import QMean, QMean16, mean_parameters
 
 __all__ = ["Mean", "Sum"]
+
+
+_LARGEST_MEAN16 = 65535
 
 
 def _reduced(x: TensorType, axes: tuple[int, ...], keepdims: bool) -> tuple[TensorType, ...]:
@@ -55,10 +58,16 @@ class Mean(Op):
         outer = int(np.prod(shape[:first], dtype=np.int64))
         reduced = int(np.prod(shape[first : last + 1], dtype=np.int64))
         inner = int(np.prod(shape[last + 1 :], dtype=np.int64))
+        if site.dtype() == "int16" and reduced > _LARGEST_MEAN16:
+            raise OctavoError(
+                site.node.source or site.node.name,
+                f"a mean of {reduced:,} int16 elements leaves 32 bits",
+                "Keep this layer int8, or split the mean.",
+            )
         fields = mean_parameters(site.x(), site.y(), reduced)
         out = site.out_type().shape
         a, b, c, d, e = (0,) * (5 - len(out)) + out
-        op = QMean(outer=outer, reduced=reduced, inner=inner, out_shape=(a, b, c, d, e), **fields)
+        op = site.form(QMean, QMean16)(outer=outer, reduced=reduced, inner=inner, out_shape=(a, b, c, d, e), **fields)
         return Lowered(op, (0,))
 
     @classmethod

@@ -9,7 +9,7 @@ import torch
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
-from octavo.ops.integer import QResizeBilinear, QResizeNearest, bilinear_scale, nearest_indices
+from octavo.ops.integer import QResizeBilinear, QResizeNearest, QResizeNearest16, bilinear_scale, nearest_indices
 from octavo.ops.window import Pair
 
 __all__ = ["ResizeBilinear", "ResizeNearest"]
@@ -72,7 +72,7 @@ class ResizeNearest(Op):
             "rows": nearest_indices(h, out_h, self.align_corners, self.half_pixel_centers),
             "columns": nearest_indices(w, out_w, self.align_corners, self.half_pixel_centers),
         }
-        return Lowered(QResizeNearest(h, w, channels, out_h, out_w), (0,), indices)
+        return Lowered(site.form(QResizeNearest, QResizeNearest16)(h, w, channels, out_h, out_w), (0,), indices)
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -114,7 +114,7 @@ class ResizeBilinear(Op):
         """A QResizeBilinear."""
         (_, h, w, channels), (out_h, out_w) = site.type(0).shape, self.size
         scales = bilinear_scale(h, out_h, self.align_corners), bilinear_scale(w, out_w, self.align_corners)
-        op = QResizeBilinear(h, w, channels, out_h, out_w, *scales, int(self.half_pixel_centers))
+        op = site.form(QResizeBilinear)(h, w, channels, out_h, out_w, *scales, int(self.half_pixel_centers))
         return Lowered(op, (0,))
 
     @classmethod

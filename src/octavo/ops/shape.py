@@ -13,7 +13,17 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
 from octavo.ops.binary import five
-from octavo.ops.integer import QConcat, QPad, QReshape, QSlice, QTranspose
+from octavo.ops.integer import (
+    QConcat,
+    QConcat16,
+    QPad,
+    QPad16,
+    QReshape,
+    QSlice,
+    QSlice16,
+    QTranspose,
+    QTranspose16,
+)
 
 __all__ = ["Concat", "Pad", "Reshape", "Slice", "Transpose"]
 
@@ -56,6 +66,7 @@ class Reshape(_Move):
 
     def lower(self, site: Site) -> Lowered:
         """A QReshape, which costs nothing."""
+        site.dtype()
         return Lowered(QReshape(shape=self.shape), (0,))
 
     @classmethod
@@ -85,7 +96,9 @@ class Transpose(_Move):
         """A QTranspose."""
         steps = _element_strides(site.type(0).shape)
         moved = _five_strides([steps[axis] for axis in self.perm])
-        return Lowered(QTranspose(out_shape=five(site.out_type().shape), in_stride=moved), (0,))
+        return Lowered(
+            site.form(QTranspose, QTranspose16)(out_shape=five(site.out_type().shape), in_stride=moved), (0,)
+        )
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -126,7 +139,9 @@ class Slice(_Move):
         steps = _element_strides(site.type(0).shape)
         moved = _five_strides([step * s for step, s in zip(steps, self.stride, strict=True)])
         offset = sum(b * step for b, step in zip(self.begin, steps, strict=True))
-        return Lowered(QSlice(out_shape=five(site.out_type().shape), in_stride=moved, offset=offset), (0,))
+        return Lowered(
+            site.form(QSlice, QSlice16)(out_shape=five(site.out_type().shape), in_stride=moved, offset=offset), (0,)
+        )
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -162,7 +177,9 @@ class Pad(_Move):
         shape = site.type(0).shape
         a, b, c, d, e = (0,) * (5 - len(shape)) + self.before
         value = int(site.y().quantize(np.array([self.value]))[0])
-        op = QPad(in_shape=five(shape), out_shape=five(site.out_type().shape), before=(a, b, c, d, e), value=value)
+        op = site.form(QPad, QPad16)(
+            in_shape=five(shape), out_shape=five(site.out_type().shape), before=(a, b, c, d, e), value=value
+        )
         return Lowered(op, (0,))
 
     @classmethod
@@ -212,7 +229,7 @@ class Concat(Op):
         sizes = np.array([site.type(i).shape[self.axis] * inner for i in range(count)], dtype=np.int32)
         outer = int(np.prod(site.out_type().shape[: self.axis], dtype=np.int64))
         shape = five(site.out_type().shape)
-        op = QConcat(outer=outer, count=count, out_stride=int(sizes.sum()), out_shape=shape)
+        op = site.form(QConcat, QConcat16)(outer=outer, count=count, out_stride=int(sizes.sum()), out_shape=shape)
         return Lowered(op, tuple(range(count)), {"sizes": sizes})
 
     @classmethod

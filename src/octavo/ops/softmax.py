@@ -9,8 +9,9 @@ import torch
 
 from octavo.ir.graph import TensorType
 from octavo.num.tables import softmax_parameters, softmax_table
+from octavo.num.tables16 import require_unit, softmax16_parameters, softmax16_tables
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Site
-from octavo.ops.integer import QSoftmax
+from octavo.ops.integer import QSoftmax, QSoftmax16
 
 __all__ = ["LogSoftmax", "Softmax"]
 
@@ -32,11 +33,17 @@ class Softmax(Op):
 
     def constraint(self) -> Constraint:
         """TFLite's fixed output encoding."""
-        return Fixed(1 / 256, -128)
+        return Fixed(1 / 256, -128, 1 / 32768)
 
     def lower(self, site: Site) -> Lowered:
-        """A QSoftmax with its table of exponentials."""
+        """A QSoftmax with its table of exponentials, or its int16 form with two tables."""
         depth = site.type(0).shape[-1]
+        if site.dtype() == "int16":
+            where = site.node.source or site.node.name
+            require_unit(site.y(), where)
+            wide = QSoftmax16(site.type(0).size // depth, depth, **softmax16_parameters(site.x(), where=where))
+            exps, inverse = softmax16_tables()
+            return Lowered(wide, (0,), {"exps": exps, "inverse": inverse})
         scale = site.x().scale[0]
         op = QSoftmax(outer=site.type(0).size // depth, depth=depth, **softmax_parameters(scale))
         return Lowered(op, (0,), {"table": softmax_table(scale)})

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
-from octavo.ops.integer import QTransposeConv2D
+from octavo.ops.integer import QTransposeConv2D, QTransposeConv2D16
 from octavo.ops.linear import random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, nchw, nhwc, transposed_size
@@ -55,7 +55,7 @@ class TransposeConv2D(Op):
         """A QTransposeConv2D."""
         fields, consts = requantized_parameters(site, self.activation)
         window = window_fields(site, self.stride, self.padding)
-        op = QTransposeConv2D(**window, **fields)
+        op = site.form(QTransposeConv2D, QTransposeConv2D16)(**window, **fields)
         return Lowered(op, (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:

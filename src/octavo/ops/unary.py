@@ -1,4 +1,4 @@
-"""Elementwise functions of one tensor. On the device each is a 256-entry table."""
+"""Elementwise functions of one tensor. On the device most are a table: 256 entries of int8, 513 knots of int16."""
 
 from __future__ import annotations
 
@@ -11,10 +11,21 @@ import torch
 from torch.nn import functional as F
 
 from octavo.ir.graph import Array, TensorType
-from octavo.num import tables
+from octavo.num import tables, tables16
 from octavo.num.qparams import QParams
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Share, Site
-from octavo.ops.integer import QLookup
+from octavo.ops.integer import (
+    QLeakyRelu16,
+    QLogistic16,
+    QLookup,
+    QLookup16,
+    QRequantize8To16,
+    QRequantize16,
+    QRequantize16To8,
+    QTanh16,
+    leaky_relu_parameters,
+    requantize_parameters,
+)
 
 __all__ = [
     "NONE",
@@ -52,17 +63,21 @@ class Unary(Op):
             raise ValueError(f"takes one input, got {len(inputs)}")
         return (inputs[0],)
 
+    def real(self, values: Array, step: float) -> Array:
+        """The function of float64 values, defined everywhere; ``step`` is the input's scale."""
+        return np.asarray(self.eval_float(torch.from_numpy(np.asarray(values, dtype=np.float64))).numpy())
+
     def table(self, x: QParams, y: QParams) -> Array:
         """int8 [256]: the output for each input q, at index q + 128."""
-
-        def function(values: Array) -> Array:
-            return np.asarray(self.eval_float(torch.from_numpy(np.asarray(values, dtype=np.float64))).numpy())
-
-        return tables.table_from_function(function, x, y)
+        return tables.table_from_function(lambda values: self.real(values, float(x.scale[0])), x, y)
 
     def lower(self, site: Site) -> Lowered:
-        """A lookup with the function's table."""
-        return Lowered(QLookup(size=site.out_type().size), (0,), {"table": self.table(site.x(), site.y())})
+        """A lookup with the function's table: 256 entries of int8, 513 knots of int16."""
+        x, y, size = site.x(), site.y(), site.out_type().size
+        if site.dtype() == "int8":
+            return Lowered(QLookup(size=size), (0,), {"table": self.table(x, y)})
+        knots = tables16.lookup_table(lambda values: self.real(values, float(x.scale[0])), x, y)
+        return Lowered(QLookup16(size=size), (0,), {"table": knots})
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -82,6 +97,10 @@ class Identity(Unary):
         """The input's encoding."""
         return Share()
 
+    def lower(self, site: Site) -> Lowered:
+        """The identity table of int8, a rescaling by 1 of int16."""
+        return super().lower(site) if site.dtype() == "int8" else Requantize().lower(site)
+
 
 @dataclass(frozen=True)
 class Requantize(Unary):
@@ -94,6 +113,21 @@ class Requantize(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's QUANTIZE from int8 to int8."""
         return tables.requantize_table(x, y)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup from int8 to int8; a rescaling where either side is int16."""
+        x, y = site.x(), site.y()
+        forms = {
+            ("int8", "int16"): QRequantize8To16,
+            ("int16", "int8"): QRequantize16To8,
+            ("int16",) * 2: QRequantize16,
+        }
+        form = forms.get((x.dtype, y.dtype))
+        if form is None:
+            return super().lower(site)
+        low, high = y.limits
+        fields = requantize_parameters(x, y)
+        return Lowered(form(size=site.out_type().size, **fields, act_min=low, act_max=high), (0,))
 
 
 @dataclass(frozen=True)
@@ -120,6 +154,15 @@ class Clip(Unary):
         """Requantize, then clamp in the output's integers."""
         return tables.clip_table(x, y, self.minimum, self.maximum)
 
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, a clamping rescaling of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        y = site.y()
+        low, high = tables.activation_limits(self.minimum, self.maximum, y.scale[0], int(y.zero_point[0]), y.limits)
+        fields = requantize_parameters(site.x(), y)
+        return Lowered(QRequantize16(size=site.out_type().size, **fields, act_min=low, act_max=high), (0,))
+
 
 NONE = Clip()
 
@@ -137,6 +180,13 @@ class LeakyRelu(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's LEAKY_RELU."""
         return tables.leaky_relu_table(x, y, self.alpha)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, two rescalings of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        fields = leaky_relu_parameters(site.x(), site.y(), self.alpha)
+        return Lowered(QLeakyRelu16(size=site.out_type().size, **fields), (0,))
 
 
 @dataclass(frozen=True)
@@ -164,11 +214,20 @@ class Sigmoid(Unary):
 
     def constraint(self) -> Constraint:
         """TFLite's fixed output encoding."""
-        return Fixed(1 / 256, -128)
+        return Fixed(1 / 256, -128, 1 / 32768)
 
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's LOGISTIC."""
         return tables.sigmoid_table(x, y)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, TFLM's interpolated table of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        where = site.node.source or site.node.name
+        tables16.require_unit(site.y(), where)
+        op = QLogistic16(size=site.out_type().size, **tables16.logistic_parameters(site.x(), where))
+        return Lowered(op, (0,), {"table": tables16.logistic_table()})
 
 
 @dataclass(frozen=True)
@@ -181,11 +240,20 @@ class Tanh(Unary):
 
     def constraint(self) -> Constraint:
         """TFLite's fixed output encoding."""
-        return Fixed(1 / 128, 0)
+        return Fixed(1 / 128, 0, 1 / 32768)
 
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's TANH."""
         return tables.tanh_table(x, y)
+
+    def lower(self, site: Site) -> Lowered:
+        """A lookup of int8, TFLM's interpolated table of int16."""
+        if site.dtype() == "int8":
+            return super().lower(site)
+        where = site.node.source or site.node.name
+        tables16.require_unit(site.y(), where)
+        op = QTanh16(size=site.out_type().size, **tables16.tanh_parameters(site.x(), where))
+        return Lowered(op, (0,), {"table": tables16.logistic_table()})
 
 
 @dataclass(frozen=True)
@@ -214,7 +282,7 @@ class HardSigmoid(Unary):
 
     def constraint(self) -> Constraint:
         """The encoding of a sigmoid: the values are in [0, 1]."""
-        return Fixed(1 / 256, -128)
+        return Fixed(1 / 256, -128, 1 / 32768)
 
 
 @dataclass(frozen=True)
@@ -272,9 +340,9 @@ class Log(Unary):
         """torch's log."""
         return torch.log(x)
 
-    def table(self, x: QParams, y: QParams) -> Array:
-        """The float64 function, defined everywhere by clamping to half a step."""
-        return tables.table_from_function(lambda v: np.log(np.maximum(v, float(x.scale[0]) / 2)), x, y)
+    def real(self, values: Array, step: float) -> Array:
+        """Defined everywhere by clamping to half a step."""
+        return np.asarray(np.log(np.maximum(values, step / 2)))
 
 
 @dataclass(frozen=True)
@@ -303,9 +371,9 @@ class Sqrt(Unary):
         """torch's sqrt."""
         return torch.sqrt(x)
 
-    def table(self, x: QParams, y: QParams) -> Array:
-        """The float64 function of max(x, 0)."""
-        return tables.table_from_function(lambda v: np.sqrt(np.maximum(v, 0.0)), x, y)
+    def real(self, values: Array, step: float) -> Array:
+        """Of max(x, 0)."""
+        return np.asarray(np.sqrt(np.maximum(values, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -316,9 +384,9 @@ class Rsqrt(Unary):
         """torch's rsqrt."""
         return torch.rsqrt(x)
 
-    def table(self, x: QParams, y: QParams) -> Array:
-        """The float64 function, defined everywhere by clamping to half a step."""
-        return tables.table_from_function(lambda v: 1 / np.sqrt(np.maximum(v, float(x.scale[0]) / 2)), x, y)
+    def real(self, values: Array, step: float) -> Array:
+        """Defined everywhere by clamping to half a step."""
+        return np.asarray(1 / np.sqrt(np.maximum(values, step / 2)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-__all__ = ["Pair", "Quad", "nchw", "nhwc", "pad_image", "transposed_size", "window_size"]
+__all__ = ["Pair", "Quad", "depthwise_filters", "nchw", "nhwc", "pad_image", "transposed_size", "window_size"]
 
 Pair = tuple[int, int]
 Quad = tuple[int, int, int, int]
@@ -32,8 +32,17 @@ def transposed_size(size: Pair, kernel: Pair, stride: Pair, padding: Quad) -> Pa
 
 
 def nchw(x: torch.Tensor) -> torch.Tensor:
-    """Channels first."""
-    return x.permute(0, 3, 1, 2)
+    """Channels first.
+
+    One channel gets the strides of a contiguous tensor: with those of channels last, which mean the same memory, oneDNN
+    computes a convolution of stride (1, 2) wrongly (torch 2.13 on x86).
+    """
+    return x.permute(0, 3, 1, 2) if x.shape[3] > 1 else x.reshape(x.shape[0], 1, *x.shape[1:3])
+
+
+def depthwise_filters(w: torch.Tensor) -> torch.Tensor:
+    """Depthwise weights [1, KH, KW, O] as torch has them, [O, 1, KH, KW], with the strides that ``nchw`` explains."""
+    return nchw(w.permute(3, 1, 2, 0))
 
 
 def nhwc(x: torch.Tensor) -> torch.Tensor:

@@ -14,13 +14,15 @@ from octavo.ir.plan import Quantized, bias_names, make_plan
 from octavo.num.formats import AFFINE, FORMATS, ActivationFormat, Format, WeightFormat
 from octavo.num.qparams import QParams
 from octavo.num.statistics import Range
-from octavo.ops import Maximum, Minimum, Op, Softmax
+from octavo.ops import Maximum, Minimum, Op, Prelu, Softmax
 from octavo.ops.base import Fixed
 from octavo.quant.observe import Batch, Observation, Progress, observe
 from octavo.quant.place import Placement, align, place
 from octavo.quant.ranges.weights import weight_qparams
 
 __all__ = ["Scheme", "activation_qparams", "quantize_graph", "quantize_observed"]
+
+_SLOPES = ActivationFormat(symmetric=True)
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,11 @@ def _fixed(fixed: Fixed, format: ActivationFormat, softmax: bool) -> QParams:
     """An operator's own encoding as the format can have it.
 
     int8 softmax keeps TensorFlow Lite's in every format. In formats without zero_point a sigmoid's [0, 1] takes scale
-    1/128, in int16 all take 1/32768.
+    1/128; int16 has the operator's own scale.
     """
     scale, zero_point = fixed.scale, fixed.zero_point
     if format.dtype == "int16":
-        scale, zero_point = 2.0**-15, 0
+        scale, zero_point = fixed.scale16 or fixed.scale / 256, 0
     elif format.symmetric and zero_point != 0 and not softmax:
         scale, zero_point = scale * 2, 0
     return QParams(format.dtype, np.array([scale], np.float32), np.array([zero_point]))
@@ -148,12 +150,14 @@ def _constants(graph: Graph, node: Node, qparams: dict[str, QParams], reasons: d
         if value not in graph.consts or value in qparams or value in skip:
             continue
         if index == op.weight:
-            format = scheme.weights(node)
-            encoding = weight_qparams(graph.consts[value], format, op.channel_axis, scheme.weight_ranges)
+            weights = scheme.weights(node)
+            encoding = weight_qparams(graph.consts[value], weights, op.channel_axis, scheme.weight_ranges)
             qparams[value] = _fit_bias(graph, node, encoding, qparams)
-            reasons[value] = f"{format.kind} {format.granularity} weights of {format.bits} bits"
+            reasons[value] = f"{weights.kind} {weights.granularity} weights of {weights.bits} bits"
         else:
-            qparams[value] = activation_qparams(*_extent(graph.consts[value]), scheme.format.activations)
+            slopes = isinstance(op, Prelu) and scheme.format.activations.dtype == "int16"
+            format = _SLOPES if slopes else scheme.format.activations
+            qparams[value] = activation_qparams(*_extent(graph.consts[value]), format)
             reasons[value] = "a constant operand"
 
 

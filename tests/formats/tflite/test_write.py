@@ -13,7 +13,7 @@ from octavo.ir.build import GraphBuilder
 from octavo.ir.graph import TensorType
 from octavo.ir.plan import Quantized, make_plan
 from octavo.lower.lower import lower
-from octavo.num.qparams import PerChannel, PerTensor, QParams
+from octavo.num.qparams import PerChannel, PerTensor, QParams, integer_limits
 from octavo.ops import OPERATORS, Op, Unary
 from octavo.ops.base import Example, Fixed, Share
 from octavo.run.integer_run import integer_run
@@ -21,6 +21,11 @@ from tests.oracles.tflm import run_tflm
 
 runtime = pytest.importorskip("tflite_micro").runtime
 
+INT16 = {
+    "Add", "AveragePool2D", "Clip", "Concat", "Conv2D", "DepthwiseConv2D", "FullyConnected", "LeakyRelu", "MaxPool2D",
+    "Maximum", "Mean", "Minimum", "Mul", "Pad", "Prelu", "Requantize", "Reshape", "ResizeNearest", "Sigmoid", "Slice",
+    "Softmax", "Sub", "Tanh", "Transpose", "TransposeConv2D",
+}  # fmt: skip
 CASES = [
     (name, index)
     for name, kind in sorted(OPERATORS.items())
@@ -30,7 +35,9 @@ CASES = [
 ]
 
 
-def _tensor_scale(rng: np.random.Generator) -> QParams:
+def _tensor_scale(rng: np.random.Generator, dtype: str) -> QParams:
+    if dtype == "int16":
+        return QParams("int16", np.float32(rng.uniform(1e-4, 4e-4)), np.int32(0), PerTensor())
     return QParams("int8", np.float32(rng.uniform(0.01, 0.05)), np.int32(rng.integers(-40, 41)), PerTensor())
 
 
@@ -40,7 +47,7 @@ def _weight_scale(array: np.ndarray, axis: int) -> QParams:
     return QParams("int8", scale, np.zeros(scale.size, np.int32), PerChannel(axis))
 
 
-def build(op: Op, example: Example) -> Quantized:
+def build(op: Op, example: Example, dtype: str = "int8") -> Quantized:
     """One operator with random encodings that honour its demand."""
     rng, builder, names = np.random.default_rng(1), GraphBuilder("net"), []
     for index, type_ in enumerate(example.inputs):
@@ -48,29 +55,39 @@ def build(op: Op, example: Example) -> Quantized:
         names.append(builder.const(const, f"c{index}") if const is not None else builder.input(f"x{index}", type_))
     output = builder.add(example.op, names, "y")
     graph, demand = builder.finish([output]), op.constraint()
-    qparams = {name: _tensor_scale(rng) for name in (*names, output)}
+    qparams = {name: _tensor_scale(rng, dtype) for name in (*names, output)}
     if isinstance(demand, Share):
         positions = range(len(names)) if demand.inputs == (-1,) else demand.inputs
         qparams |= {names[position]: qparams[output] for position in positions}
     if isinstance(demand, Fixed):
-        qparams[output] = QParams("int8", np.float32(demand.scale), np.int32(demand.zero_point))
+        wide = dtype == "int16" and demand.scale16 is not None
+        scale, zero_point = (demand.scale16, 0) if wide else (demand.scale, demand.zero_point)
+        qparams[output] = QParams(dtype, np.float32(scale), np.int32(zero_point))
     for index, const in example.consts.items():
         if index == op.weight:
             qparams[names[index]] = _weight_scale(const, op.channel_axis)
+        elif isinstance(op, ops.Prelu):
+            qparams[names[index]] = _tensor_scale(rng, "int8")
         elif index == op.bias:
             del qparams[names[index]]
     return Quantized(graph, make_plan(graph, qparams))
 
 
 @pytest.mark.parametrize(("name", "index"), CASES)
-def test_micro_computes_our_integers(name: str, index: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_micro_computes_our_integers(name: str, index: int, dtype: str) -> None:
     example = OPERATORS[name].examples()[index]
-    quantized = build(example.op, example)
+    quantized = build(example.op, example, dtype)
+    if dtype == "int16" and name not in INT16:
+        with pytest.raises(OctavoError, match="has no int16 form.*int8"):
+            write_tflite(quantized)
+        return
     integer, data = lower(quantized).graph, write_tflite(quantized)
     assert data == write_tflite(quantized)
     interpreter, rng = runtime.Interpreter.from_bytes(data), np.random.default_rng(2)
     for _ in range(3):
-        inputs = {n: rng.integers(-128, 128, integer.types[n].shape).astype(np.int8) for n in integer.inputs}
+        limits = integer_limits(dtype)
+        inputs = {n: rng.integers(*limits, integer.types[n].shape, endpoint=True).astype(dtype) for n in integer.inputs}
         for position, value in enumerate(integer.inputs):
             interpreter.set_input(inputs[value], position)
         interpreter.invoke()

@@ -25,6 +25,13 @@ _IR_VERSION = 8
 def write_onnx_qdq(quantized: Quantized) -> bytes:
     """The .onnx file of a quantized network."""
     graph, sheet = quantized.graph, Sheet(quantized)
+    wide = [name for name in graph.activations() if quantized.plan.qparams[name].dtype != "int8"]
+    if wide:
+        raise OctavoError(
+            wide[0],
+            f"is {quantized.plan.qparams[wide[0]].dtype}, which QuantizeLinear of opset {_OPSET} does not have",
+            "Quantize all layers as int8 for ONNX, or use the .tflite.",
+        )
     inputs = [_input(sheet, name) for name in graph.inputs]
     for node in graph.nodes:
         if type(node.op) not in EMIT:

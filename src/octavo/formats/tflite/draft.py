@@ -19,6 +19,12 @@ from octavo.ops.unary import NONE, Clip
 
 __all__ = ["Draft", "Part"]
 
+_INT16_VERSIONS = {
+    "ADD": 3, "AVERAGE_POOL_2D": 3, "CONCATENATION": 3, "CONV_2D": 4, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 7,
+    "LOGISTIC": 3, "MAX_POOL_2D": 3, "MEAN": 3, "MUL": 4, "PAD": 3, "PADV2": 3, "RELU": 3, "SOFTMAX": 3,
+    "STRIDED_SLICE": 4, "SUB": 5, "TANH": 3, "TRANSPOSE": 4,
+}  # fmt: skip
+"""The first version of each operator that takes int16 (TensorFlow's op_version.cc), where it is not the int8 one."""
 _FUSED = {0: NONE, 1: Clip(0.0), 2: Clip(-1.0, 1.0), 3: Clip(0.0, 6.0)}
 
 
@@ -89,16 +95,18 @@ class Part:
 
     def emit(self, kind: str, version: int, inputs: Sequence[int], output: int, options_type: str = "",
              **options: Any) -> None:  # fmt: skip
-        """Add an operator."""
+        """Add an operator; ``version`` is that of int8."""
+        if self.draft.tensors[output].type == "INT16":
+            version = max(version, _INT16_VERSIONS.get(kind, version))
         self.draft.operators.append(OutOperator(kind, version, tuple(inputs), (output,), options_type, options))
 
     def fused(self) -> int:
         """The code of the fused activation that clamps to the same integers as the operator's own."""
         y, clip = self.site.y(), self.op.activation
         scale, zero = y.scale[0], int(y.zero_point[0])
-        wanted = activation_limits(clip.minimum, clip.maximum, scale, zero)
+        wanted = activation_limits(clip.minimum, clip.maximum, scale, zero, y.limits)
         for code, known in _FUSED.items():
-            if activation_limits(known.minimum, known.maximum, scale, zero) == wanted:
+            if activation_limits(known.minimum, known.maximum, scale, zero, y.limits) == wanted:
                 return code
         raise self.refuse(
             f"the activation clips to [{clip.minimum}, {clip.maximum}], for which there is no fused activation",

@@ -1,4 +1,4 @@
-"""Writes a quantized network as an int8 .tflite that LiteRT, TFLite-Micro and Vela accept."""
+"""Writes a quantized network as an int8 or 16x8 .tflite that LiteRT, TFLite-Micro and Vela accept."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ def write_tflite(quantized: Quantized) -> bytes:
         writer = WRITERS.get(type(op), table if isinstance(op, Unary) else None)
         if writer is None:
             raise part.refuse(f"{node.kind} has no int8 form", "Use the C output, or replace the operator.")
+        if part.site.y().dtype != "int8":
+            # TensorFlow Lite has layers in int16 whose integers are not defined here: lowering refuses them by name.
+            op.lower(part.site)
         writer(part)
     outputs = [draft.value(name) for name in quantized.graph.outputs]
     if not draft.operators:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from octavo import ops
 from octavo.formats.tflite.draft import Part
 from octavo.num.fixed_point import quantize_multiplier
 from octavo.num.qparams import PerTensor, QParams
+from octavo.num.tables import activation_limits
 from octavo.ops.linear import bias_scale, quantize_bias
 
 __all__ = ["WRITERS", "alias", "table"]
@@ -53,12 +55,12 @@ def _image(part: Part, mode: int | None, value: int | None = None) -> tuple[int,
         return part.x(), mode
     top, bottom, left, right = part.op.padding
     shape, x = part.site.type(0).shape, part.site.x()
-    padded = part.inner("padded", (1, shape[1] + top + bottom, shape[2] + left + right, shape[3]), "INT8", x)
+    padded = part.inner("padded", (1, shape[1] + top + bottom, shape[2] + left + right, shape[3]), x.dtype.upper(), x)
     paddings = part.ints("paddings", ((0, 0), (top, bottom), (left, right), (0, 0)))
     if value is None:
         part.emit("PAD", 2, [part.x(), paddings], padded, "PadOptions")
     else:
-        border = part.const("border", np.array([value], np.int8), x)
+        border = part.const("border", np.array([value], x.dtype), x)
         part.emit("PADV2", 2, [part.x(), paddings, border], padded, "PadV2Options")
     return padded, _VALID
 
@@ -93,7 +95,7 @@ def _transpose_conv(part: Part) -> None:
     exact = starts in ((0, 0), same)
     top, left = (0, 0) if exact else starts
     size = (1, out_h + top, out_w + left, part.site.out_type().shape[3])
-    output = part.y() if exact else part.inner("uncropped", size, "INT8", part.site.y())
+    output = part.y() if exact else part.inner("uncropped", size, part.site.y().dtype.upper(), part.site.y())
     shape, (weights, bias) = part.ints("output_shape", size), _parameters(part)
     options = {
         "Padding": _SAME if exact and starts != (0, 0) else _VALID, "StrideH": op.stride[0], "StrideW": op.stride[1],
@@ -118,7 +120,9 @@ def _fully_connected(part: Part) -> None:
 
 
 def _binary(part: Part, kind: str, options_type: str, fused: bool) -> None:
-    options = {"FusedActivationFunction": part.fused()} if fused else {}
+    options: dict[str, Any] = {"FusedActivationFunction": part.fused()} if fused else {}
+    if kind in ("ADD", "SUB") and part.site.y().dtype == "int16":
+        options["PotScaleInt16"] = False
     part.emit(kind, 2, [part.x(0), part.x(1)], part.y(), options_type, **options)
 
 
@@ -161,7 +165,7 @@ def _leaky_relu(part: Part) -> None:
 
 
 def _elu(part: Part) -> None:
-    if part.op.alpha == 1.0:
+    if part.op.alpha == 1.0 and part.site.y().dtype == "int8":
         _simple(part, "ELU", 1)
     else:
         table(part)
@@ -170,7 +174,8 @@ def _elu(part: Part) -> None:
 def _hard_swish(part: Part) -> None:
     """TFLM refuses to rescale upwards: then the table, which lowering fills from the float64 function."""
     scales = np.float32(part.site.x().scale[0]), np.float32(part.site.y().scale[0])
-    if quantize_multiplier(float(scales[0]) / 128 / float(scales[1]))[1] > 0:
+    upwards = quantize_multiplier(float(scales[0]) / 128 / float(scales[1]))[1] > 0
+    if upwards or part.site.y().dtype != "int8":
         table(part)
     else:
         _simple(part, "HARD_SWISH", 1, "HardSwishOptions")
@@ -178,7 +183,9 @@ def _hard_swish(part: Part) -> None:
 
 def _clip(part: Part) -> None:
     limits = (part.op.minimum, part.op.maximum)
-    if limits == (0.0, np.inf):
+    if part.site.y().dtype == "int16":
+        _clip16(part)
+    elif limits == (0.0, np.inf):
         _simple(part, "RELU", 2)
     elif limits == (0.0, 6.0) and part.site.x() == part.site.y():
         _simple(part, "RELU6", 2)
@@ -186,12 +193,28 @@ def _clip(part: Part) -> None:
         table(part)
 
 
+def _clip16(part: Part) -> None:
+    """RELU, or QUANTIZE between MAXIMUM and MINIMUM of constants."""
+    y, shape = part.site.y(), part.site.out_type().shape
+    if (part.op.minimum, part.op.maximum) == (0.0, np.inf):
+        _simple(part, "RELU", 2)
+        return
+    ends = activation_limits(part.op.minimum, part.op.maximum, y.scale[0], 0, y.limits)
+    low, high = (part.const(name, np.array([end], y.dtype), y) for name, end in zip(("low", "high"), ends, strict=True))
+    scaled, raised = part.inner("scaled", shape, "INT16", y), part.inner("raised", shape, "INT16", y)
+    part.emit("QUANTIZE", 2, [part.x()], scaled, "QuantizeOptions")
+    part.emit("MAXIMUM", 2, [scaled, low], raised, "MaximumMinimumOptions")
+    part.emit("MINIMUM", 2, [raised, high], part.y(), "MaximumMinimumOptions")
+
+
 def _prelu(part: Part) -> None:
     part.emit("PRELU", 1, [part.x(0), part.x(1)], part.y())
 
 
 def table(part: Part) -> None:
-    """Any function of one element: CAST to int32, ADD 128, GATHER from its 256-entry table."""
+    """Any function of one int8: CAST to int32, ADD 128, GATHER from its 256-entry table."""
+    if part.site.dtype() != "int8":
+        raise part.refuse(f"{part.node.kind} has no int16 form", "Use the C output, or keep this layer int8.")
     shape = part.site.out_type().shape
     lowered = part.op.lower(part.site)
     entries = part.const("table", np.asarray(lowered.consts["table"], np.int8), part.site.y())
@@ -215,7 +238,7 @@ def _concat(part: Part) -> None:
 def _pad(part: Part) -> None:
     paddings = part.ints("paddings", list(zip(part.op.before, part.op.after, strict=True)))
     y = part.site.y()
-    value = y.quantize(np.array([part.op.value])).astype(np.int8)
+    value = y.quantize(np.array([part.op.value]))
     if int(value[0]) == int(y.zero_point[0]):
         part.emit("PAD", 2, [part.x(), paddings], part.y(), "PadOptions")
     else:

@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
-from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
+from octavo.ops.window import nchw, nhwc
 
-__all__ = ["QConv2D"]
+__all__ = ["QConv2D", "QConv2D16"]
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,19 @@ class QConv2D(IntegerOp):
     kernel: ClassVar[str] = "conv2d_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 [N, out_h, out_w, out_c]."""
-        parameter_types(inputs, self.out_c, self.per_channel)
+        """[N, out_h, out_w, out_c] of the operator's dtype."""
+        parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.groups))
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
     ) -> torch.Tensor:
         """Exact: the accumulator is a float convolution of integers that stays exact (see accumulate_dtype)."""
-        dtype = accumulate_dtype(w, 0)
+        dtype = accumulate_dtype(self, w, 0)
         image = padded_image(self, x, dtype)
         strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
-        y = F.conv2d(image, w.to(dtype).permute(0, 3, 1, 2), None, strides, 0, dilation, self.groups)
-        limits = self.act_min, self.act_max
-        return finish(y.permute(0, 2, 3, 1), b, multiplier, shift, self.output_zero_point, limits)
+        y = F.conv2d(image, nchw(w.to(dtype)), None, strides, 0, dilation, self.groups)
+        return finish(self, nhwc(y), b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Output elements times the window."""
@@ -69,16 +69,25 @@ class QConv2D(IntegerOp):
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Odd shapes, strides, dilations, one-sided padding, groups."""
         cases = [(1, 1), (3, 3), (1, 5), (3, 2), (7, 7)]
-        return [_example(rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
+        return [_example(cls, rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
 
 
-def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int) -> Example:
-    groups, *channels, zero_in, zero_out = (int(v) for v in rng.integers((1, 1, 1, -128, -128), (3, 10, 10, 128, 128)))
+@dataclass(frozen=True)
+class QConv2D16(QConv2D):
+    """QConv2D of int16 activations: bias int64, a 64-bit accumulator, zero points 0."""
+
+    kernel: ClassVar[str] = "conv2d_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+def _example(cls: type[QConv2D], rng: np.random.Generator, kernel: tuple[int, int], per_channel: int) -> Example:
+    groups, *channels = (int(v) for v in rng.integers((1, 1, 1), (3, 10, 10)))
     in_c, out_c = groups * channels[0], groups * channels[1]
     window = random_window(rng, kernel)
-    types, consts = random_parameters(rng, (out_c, *kernel, in_c // groups), out_c, per_channel)
+    zero_in, zero_out, *limits = random_outputs(rng, cls.dtype)
+    types, consts = random_parameters(rng, (out_c, *kernel, in_c // groups), out_c, per_channel, cls.dtype)
     fields = [
         *window.size, in_c, *window.out, out_c, *kernel, *window.stride, *window.dilation, *window.before, groups,
-        per_channel, zero_in, zero_out, int(rng.integers(-128, -99)), int(rng.integers(60, 128)),
+        per_channel, zero_in, zero_out, *limits,
     ]  # fmt: skip
-    return Example(QConv2D(*fields), (TensorType((1, *window.size, in_c), "int8"), *types), consts)
+    return Example(cls(*fields), (TensorType((1, *window.size, in_c), cls.dtype), *types), consts)

@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
-from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
+from octavo.ops.window import depthwise_filters, nhwc
 
-__all__ = ["QDepthwiseConv2D"]
+__all__ = ["QDepthwiseConv2D", "QDepthwiseConv2D16"]
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,21 @@ class QDepthwiseConv2D(IntegerOp):
     kernel: ClassVar[str] = "depthwise_conv2d_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 [N, out_h, out_w, out_c]."""
+        """[N, out_h, out_w, out_c] of the operator's dtype."""
         if self.out_c != self.in_c * self.depth_multiplier:
             raise ValueError(f"{self.out_c} output channels are not {self.in_c} times {self.depth_multiplier}")
-        parameter_types(inputs, self.out_c, self.per_channel)
+        parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (1, self.kernel_h, self.kernel_w, self.out_c))
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
     ) -> torch.Tensor:
         """Exact, as in QConv2D."""
-        dtype = accumulate_dtype(w, 3)
+        dtype = accumulate_dtype(self, w, 3)
         image = padded_image(self, x, dtype)
         strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
-        y = F.conv2d(image, w.to(dtype).permute(3, 0, 1, 2), None, strides, 0, dilation, self.in_c)
-        limits = self.act_min, self.act_max
-        return finish(y.permute(0, 2, 3, 1), b, multiplier, shift, self.output_zero_point, limits)
+        y = F.conv2d(image, depthwise_filters(w.to(dtype)), None, strides, 0, dilation, self.in_c)
+        return finish(self, nhwc(y), b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Output elements times the window."""
@@ -71,16 +71,27 @@ class QDepthwiseConv2D(IntegerOp):
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Odd shapes, strides, dilations, one-sided padding, multipliers."""
         cases = [(1, 1), (3, 3), (1, 5), (5, 4)]
-        return [_example(rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
+        return [_example(cls, rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
 
 
-def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int) -> Example:
-    in_c, multiplier, zero_in, zero_out = (int(v) for v in rng.integers((1, 1, -128, -128), (41, 4, 128, 128)))
+@dataclass(frozen=True)
+class QDepthwiseConv2D16(QDepthwiseConv2D):
+    """QDepthwiseConv2D of int16 activations, as QConv2D16."""
+
+    kernel: ClassVar[str] = "depthwise_conv2d_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+def _example(
+    cls: type[QDepthwiseConv2D], rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
+) -> Example:
+    in_c, multiplier = (int(v) for v in rng.integers((1, 1), (41, 4)))
     out_c = in_c * multiplier
     window = random_window(rng, kernel)
-    types, consts = random_parameters(rng, (1, *kernel, out_c), out_c, per_channel)
+    zero_in, zero_out, *limits = random_outputs(rng, cls.dtype)
+    types, consts = random_parameters(rng, (1, *kernel, out_c), out_c, per_channel, cls.dtype)
     fields = [
         *window.size, in_c, *window.out, out_c, *kernel, *window.stride, *window.dilation, *window.before, multiplier,
-        per_channel, zero_in, zero_out, int(rng.integers(-128, -99)), int(rng.integers(60, 128)),
+        per_channel, zero_in, zero_out, *limits,
     ]  # fmt: skip
-    return Example(QDepthwiseConv2D(*fields), (TensorType((1, *window.size, in_c), "int8"), *types), consts)
+    return Example(cls(*fields), (TensorType((1, *window.size, in_c), cls.dtype), *types), consts)

@@ -14,17 +14,32 @@ from octavo.num.fixed_point import quantize_multiplier, requantize
 from octavo.num.qparams import QParams
 from octavo.ops.base import Example, IntegerOp
 
-__all__ = ["QAdd", "QMaximum", "QMinimum", "QMul", "QSub", "add_parameters", "mul_parameters", "sub_parameters"]
+__all__ = [
+    "QAdd",
+    "QAdd16",
+    "QMaximum",
+    "QMaximum16",
+    "QMinimum",
+    "QMinimum16",
+    "QMul",
+    "QMul16",
+    "QSub",
+    "QSub16",
+    "add_parameters",
+    "mul_parameters",
+    "sub_parameters",
+]
 
 Five = tuple[int, int, int, int, int]
-LEFT_SHIFT = 20
+LEFT_SHIFT = {"int8": 20, "int16": 15}
+"""Extra bits of the sum's operands, by dtype: 32 bits in all."""
 
 
 def add_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
     """Zero points, left shift and three (multiplier, shift) pairs of ADD, in float64 as TFLM computes them."""
     sa, sb, sy = (float(np.float32(q.scale[0])) for q in (a, b, y))
     twice = 2 * max(sa, sb)
-    return _fields(a, b, y, sa / twice, sb / twice, twice / ((1 << LEFT_SHIFT) * sy))
+    return _fields(a, b, y, sa / twice, sb / twice, twice / ((1 << LEFT_SHIFT[y.dtype]) * sy))
 
 
 def sub_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
@@ -38,7 +53,7 @@ def _fields(a: QParams, b: QParams, y: QParams, ra: float, rb: float, ry: float)
         "input1_zero_point": int(a.zero_point[0]),
         "input2_zero_point": int(b.zero_point[0]),
         "output_zero_point": int(y.zero_point[0]),
-        "left_shift": LEFT_SHIFT,
+        "left_shift": LEFT_SHIFT[y.dtype],
         "input1_multiplier": m1,
         "input1_shift": e1,
         "input2_multiplier": m2,
@@ -68,22 +83,24 @@ class _Elementwise(IntegerOp):
     shape: Five
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 of the broadcast shape."""
+        """The broadcast shape, of the operator's dtype."""
         a, b = inputs
-        if a.dtype != "int8" or b.dtype != "int8" or len(a.shape) != len(b.shape):
-            raise ValueError(f"{a} and {b} must be int8 of one rank")
+        if a.dtype != self.dtype or b.dtype != self.dtype or len(a.shape) != len(b.shape):
+            raise ValueError(f"{a} and {b} must be {self.dtype} of one rank")
         shape = tuple(int(d) for d in np.broadcast_shapes(a.shape, b.shape))
         if (1,) * (5 - len(shape)) + shape != self.shape:
             raise ValueError(f"{a} and {b} do not broadcast to {self.shape}")
-        return (TensorType(shape, "int8"),)
+        return (TensorType(shape, self.dtype),)
 
 
-def _geometry(rng: np.random.Generator, kind: int) -> tuple[tuple[TensorType, TensorType], tuple[Five, Five, Five]]:
+def _geometry(
+    rng: np.random.Generator, kind: int, dtype: str
+) -> tuple[tuple[TensorType, TensorType], tuple[Five, Five, Five]]:
     """Same shapes; the second broadcast per channel; the first broadcast per image."""
     h, w, c = (int(v) for v in rng.integers(1, 9, 3))
     shapes = [((1, h, w, c),) * 2, ((1, h, w, c), (1, 1, 1, c)), ((1, 1, 1, c), (1, h, w, c))][kind]
     steps = [_steps(shape, (1, h, w, c)) for shape in shapes]
-    types = TensorType(shapes[0], "int8"), TensorType(shapes[1], "int8")
+    types = TensorType(shapes[0], dtype), TensorType(shapes[1], dtype)
     return types, ((1, 1, h, w, c), steps[0], steps[1])
 
 
@@ -96,16 +113,22 @@ def _steps(shape: tuple[int, ...], out: tuple[int, ...]) -> Five:
     return a, b, c, d, e
 
 
-def _random_encoding(rng: np.random.Generator) -> QParams:
-    return QParams("int8", np.array([rng.uniform(0.01, 0.2)], np.float32), np.array([rng.integers(-128, 128)]))
+def _random_encoding(rng: np.random.Generator, dtype: str) -> QParams:
+    scale = np.array([rng.uniform(0.01, 0.2)], np.float32)
+    if dtype == "int16":
+        return QParams("int16", scale / np.float32(256), np.array([0]))
+    return QParams("int8", scale, np.array([rng.integers(-128, 128)]))
 
 
-def _examples(cls: type, parameters: object, rng: np.random.Generator) -> list[Example]:
+_LIMITS = {"int8": (-100, 120), "int16": (-30000, 32000)}
+
+
+def _examples(cls: type[Any], parameters: object, rng: np.random.Generator) -> list[Example]:
     made = []
     for kind in range(3):
-        types, geometry = _geometry(rng, kind)
-        fields = parameters(*(_random_encoding(rng) for _ in range(3))) if callable(parameters) else {}
-        limits = {"act_min": -100, "act_max": 120} if callable(parameters) else {}
+        types, geometry = _geometry(rng, kind, cls.dtype)
+        fields = parameters(*(_random_encoding(rng, cls.dtype) for _ in range(3))) if callable(parameters) else {}
+        limits = dict(zip(("act_min", "act_max"), _LIMITS[cls.dtype], strict=True)) if callable(parameters) else {}
         made.append(Example(cls(*geometry, **fields, **limits), types))
     return made
 
@@ -138,7 +161,7 @@ class _Sum(_Elementwise):
 
     def _output(self, total: torch.Tensor) -> torch.Tensor:
         y = requantize(total, self.output_multiplier, self.output_shift) + self.output_zero_point
-        return y.clamp(self.act_min, self.act_max).to(torch.int8)
+        return self.clamped(y, self.act_min, self.act_max)
 
 
 @dataclass(frozen=True)
@@ -196,7 +219,7 @@ class QMul(_Elementwise):
         """Exact."""
         product = (a.to(torch.int64) - self.input1_zero_point) * (b.to(torch.int64) - self.input2_zero_point)
         y = requantize(product, self.output_multiplier, self.output_shift) + self.output_zero_point
-        return y.clamp(self.act_min, self.act_max).to(torch.int8)
+        return self.clamped(y, self.act_min, self.act_max)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
@@ -242,3 +265,43 @@ class QMinimum(_Elementwise):
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Same shapes and broadcasts."""
         return _examples(cls, None, rng)
+
+
+@dataclass(frozen=True)
+class QAdd16(QAdd):
+    """QAdd of int16, with 15 extra bits."""
+
+    kernel: ClassVar[str] = "add_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QSub16(QSub):
+    """QSub of int16, with 15 extra bits."""
+
+    kernel: ClassVar[str] = "sub_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QMul16(QMul):
+    """QMul of int16."""
+
+    kernel: ClassVar[str] = "mul_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QMaximum16(QMaximum):
+    """QMaximum of int16."""
+
+    kernel: ClassVar[str] = "maximum_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QMinimum16(QMinimum):
+    """QMinimum of int16."""
+
+    kernel: ClassVar[str] = "minimum_s16"
+    dtype: ClassVar[str] = "int16"

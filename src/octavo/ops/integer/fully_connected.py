@@ -11,9 +11,9 @@ import torch
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
-from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_parameters
+from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 
-__all__ = ["QFullyConnected"]
+__all__ = ["QFullyConnected", "QFullyConnected16"]
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,22 @@ class QFullyConnected(IntegerOp):
     kernel: ClassVar[str] = "fully_connected_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 [N, ..., O]."""
+        """[N, ..., O] of the operator's dtype."""
         x, w = inputs[0], inputs[1]
         if x.shape[-1] != self.in_features or x.size // x.shape[0] != self.rows * self.in_features:
             raise ValueError(f"input {x} is not {self.rows} vectors of {self.in_features}")
         if w.shape != (self.out_features, self.in_features):
             raise ValueError(f"weights {w} do not match")
-        parameter_types(inputs, self.out_features, self.per_channel)
-        return (TensorType((*x.shape[:-1], self.out_features), "int8"),)
+        parameter_types(self, inputs, self.out_features)
+        return (TensorType((*x.shape[:-1], self.out_features), self.dtype),)
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
     ) -> torch.Tensor:
         """Exact, as in QConv2D."""
-        dtype = accumulate_dtype(w, 0)
+        dtype = accumulate_dtype(self, w, 0)
         y = (x.to(dtype) - self.input_zero_point) @ w.to(dtype).T
-        return finish(y, b, multiplier, shift, self.output_zero_point, (self.act_min, self.act_max))
+        return finish(self, y, b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Every weight once a row."""
@@ -59,10 +59,17 @@ class QFullyConnected(IntegerOp):
         made = []
         for rows in (1, 3):
             for per_channel in (0, 1):
-                size_in, size_out = int(rng.integers(1, 70)), int(rng.integers(1, 20))
-                types, consts = random_parameters(rng, (size_out, size_in), size_out, per_channel)
-                zero_in, zero_out = (int(v) for v in rng.integers(-128, 128, 2))
-                op = cls(rows, size_in, size_out, per_channel, zero_in, zero_out, -120, 110)
+                size_in, size_out = int(rng.integers(1, 600)), int(rng.integers(1, 20))
+                types, consts = random_parameters(rng, (size_out, size_in), size_out, per_channel, cls.dtype)
+                op = cls(rows, size_in, size_out, per_channel, *random_outputs(rng, cls.dtype))
                 shape = (1, size_in) if rows == 1 else (1, rows, size_in)
-                made.append(Example(op, (TensorType(shape, "int8"), *types), consts))
+                made.append(Example(op, (TensorType(shape, cls.dtype), *types), consts))
         return made
+
+
+@dataclass(frozen=True)
+class QFullyConnected16(QFullyConnected):
+    """QFullyConnected of int16 activations, as QConv2D16."""
+
+    kernel: ClassVar[str] = "fully_connected_s16"
+    dtype: ClassVar[str] = "int16"

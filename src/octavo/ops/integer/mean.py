@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from octavo.ir.graph import TensorType
-from octavo.num.fixed_point import quantize_multiplier, requantize
+from octavo.num.fixed_point import quantize_multiplier, requantize, wrap
 from octavo.num.qparams import QParams
 from octavo.ops.base import Example, IntegerOp
 
-__all__ = ["QMean", "mean_parameters"]
+__all__ = ["QMean", "QMean16", "mean_parameters"]
 
 
 def mean_parameters(x: QParams, y: QParams, count: int) -> dict[str, int]:
@@ -49,32 +49,42 @@ class QMean(IntegerOp):
     kernel: ClassVar[str] = "mean_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 of the output's shape (``out_shape`` with zeros in front of it)."""
+        """The output's shape (``out_shape`` with zeros in front of it)."""
         (x,) = inputs
         shape = tuple(d for d in self.out_shape if d)
-        if x.size != self.outer * self.reduced * self.inner or x.dtype != "int8":
-            raise ValueError(f"input {x} is not {self.outer} x {self.reduced} x {self.inner} int8")
+        if x.size != self.outer * self.reduced * self.inner or x.dtype != self.dtype:
+            raise ValueError(f"input {x} is not {self.outer} x {self.reduced} x {self.inner} {self.dtype}")
         if TensorType(shape).size != self.outer * self.inner:
             raise ValueError(f"output shape {shape} does not match")
-        return (TensorType(shape, "int8"),)
+        return (TensorType(shape, self.dtype),)
 
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        """Exact."""
+        """Exact; a sum that leaves 32 bits wraps."""
         shape = [d for d in self.out_shape if d]
         total = x.reshape(x.shape[0], self.outer, self.reduced, self.inner).long().sum(dim=2)
         centred = total - self.input_zero_point * self.reduced
-        y = requantize(centred, self.multiplier, self.shift) + self.output_zero_point
-        return y.clamp(-128, 127).to(torch.int8).reshape(x.shape[0], *shape[1:])
+        y = requantize(wrap(centred), self.multiplier, self.shift) + self.output_zero_point
+        return self.clamped(y).reshape(x.shape[0], *shape[1:])
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Over an image, over channels, over one axis."""
         made = []
         for outer, reduced, inner in ((1, 30, 7), (12, 5, 1), (3, 4, 6), (1, 1, 9)):
+            zeros = rng.integers(-128, 128, 2) if cls.dtype == "int8" else (0, 0)
             x, y = (
-                QParams("int8", np.array([s], np.float32), np.array([rng.integers(-128, 128)])) for s in (0.1, 0.07)
+                QParams(cls.dtype, np.array([s], np.float32), np.array([zero]))
+                for s, zero in ((0.1, zeros[0]), (0.07, zeros[1]))
             )
             shape = (1, outer, inner)
             op = cls(outer, reduced, inner, (0, 0, *shape), **mean_parameters(x, y, reduced))
-            made.append(Example(op, (TensorType((1, outer * reduced * inner), "int8"),)))
+            made.append(Example(op, (TensorType((1, outer * reduced * inner), cls.dtype),)))
         return made
+
+
+@dataclass(frozen=True)
+class QMean16(QMean):
+    """QMean of int16."""
+
+    kernel: ClassVar[str] = "mean_s16"
+    dtype: ClassVar[str] = "int16"

@@ -13,7 +13,17 @@ from torch.nn import functional as F
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
 
-__all__ = ["QConcat", "QPad", "QReshape", "QSlice", "QTranspose"]
+__all__ = [
+    "QConcat",
+    "QConcat16",
+    "QPad",
+    "QPad16",
+    "QReshape",
+    "QSlice",
+    "QSlice16",
+    "QTranspose",
+    "QTranspose16",
+]
 
 Five = tuple[int, int, int, int, int]
 
@@ -25,7 +35,7 @@ def _same_size(x: TensorType, shape: Five, rank: int) -> TensorType:
 
 @dataclass(frozen=True)
 class QReshape(IntegerOp):
-    """The same bytes in another shape: no code at all."""
+    """The same bytes in another shape, of any dtype: no code at all."""
 
     shape: tuple[int, ...]
 
@@ -54,9 +64,9 @@ class QTranspose(IntegerOp):
     kernel: ClassVar[str] = "transpose_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 of ``out_shape``."""
+        """``out_shape`` of the operator's dtype."""
         (x,) = inputs
-        if TensorType(self.out_shape).size != x.size or x.dtype != "int8":
+        if TensorType(self.out_shape).size != x.size or x.dtype != self.dtype:
             raise ValueError(f"{x} does not transpose to {self.out_shape}")
         return (_same_size(x, self.out_shape, len(x.shape)),)
 
@@ -68,8 +78,8 @@ class QTranspose(IntegerOp):
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """To channels first, and of rank 5."""
         return [
-            Example(cls((1, 1, 3, 4, 5), (0, 60, 1, 15, 3)), (TensorType((1, 4, 5, 3), "int8"),)),
-            Example(cls((1, 5, 2, 3, 4), (120, 1, 60, 20, 5)), (TensorType((1, 2, 3, 4, 5), "int8"),)),
+            Example(cls((1, 1, 3, 4, 5), (0, 60, 1, 15, 3)), (TensorType((1, 4, 5, 3), cls.dtype),)),
+            Example(cls((1, 5, 2, 3, 4), (120, 1, 60, 20, 5)), (TensorType((1, 2, 3, 4, 5), cls.dtype),)),
         ]
 
 
@@ -94,10 +104,10 @@ class QSlice(IntegerOp):
     kernel: ClassVar[str] = "slice_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 of ``out_shape``."""
+        """``out_shape`` of the operator's dtype."""
         (x,) = inputs
         last = self.offset + sum((d - 1) * s for d, s in zip(self.out_shape, self.in_stride, strict=True))
-        if x.dtype != "int8" or not 0 <= self.offset <= last < x.size:
+        if x.dtype != self.dtype or not 0 <= self.offset <= last < x.size:
             raise ValueError(f"slice {self.out_shape} from {self.offset} is outside {x}")
         return (_same_size(x, self.out_shape, len(x.shape)),)
 
@@ -108,7 +118,7 @@ class QSlice(IntegerOp):
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """A crop with a stride."""
-        return [Example(cls((1, 1, 3, 2, 2), (0, 60, 15, 6, 1), 16), (TensorType((1, 4, 5, 3), "int8"),))]
+        return [Example(cls((1, 1, 3, 2, 2), (0, 60, 15, 6, 1), 16), (TensorType((1, 4, 5, 3), cls.dtype),))]
 
 
 @dataclass(frozen=True)
@@ -123,10 +133,10 @@ class QPad(IntegerOp):
     kernel: ClassVar[str] = "pad_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 of ``out_shape``."""
+        """``out_shape`` of the operator's dtype."""
         (x,) = inputs
         fits = all(b + i <= o for b, i, o in zip(self.before, self.in_shape, self.out_shape, strict=True))
-        if TensorType(self.in_shape).size != x.size or x.dtype != "int8" or not fits:
+        if TensorType(self.in_shape).size != x.size or x.dtype != self.dtype or not fits:
             raise ValueError(f"{x} does not pad to {self.out_shape}")
         return (_same_size(x, self.out_shape, len(x.shape)),)
 
@@ -142,7 +152,7 @@ class QPad(IntegerOp):
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """An asymmetric border."""
         op = cls((1, 1, 4, 5, 3), (1, 1, 6, 8, 4), (0, 0, 1, 2, 0), -7)
-        return [Example(op, (TensorType((1, 4, 5, 3), "int8"),))]
+        return [Example(op, (TensorType((1, 4, 5, 3), cls.dtype),))]
 
 
 @dataclass(frozen=True)
@@ -158,12 +168,12 @@ class QConcat(IntegerOp):
     variadic: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 of ``out_shape``."""
+        """``out_shape`` of the operator's dtype."""
         *parts, sizes = inputs
         if len(parts) != self.count or sizes != TensorType((self.count,), "int32"):
             raise ValueError(f"{len(parts)} inputs with sizes {sizes} instead of {self.count}")
-        if sum(p.size for p in parts) != self.outer * self.out_stride or any(p.dtype != "int8" for p in parts):
-            raise ValueError("the inputs do not add up to the output, or are not int8")
+        if sum(p.size for p in parts) != self.outer * self.out_stride or any(p.dtype != self.dtype for p in parts):
+            raise ValueError("the inputs do not add up to the output, or are not of its dtype")
         return (_same_size(parts[0], self.out_shape, len(parts[0].shape)),)
 
     def eval_int(self, *inputs: torch.Tensor) -> torch.Tensor:
@@ -176,10 +186,42 @@ class QConcat(IntegerOp):
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Along channels, along height."""
-        channels = tuple(TensorType((1, 4, 5, c), "int8") for c in (3, 1, 6))
-        rows = tuple(TensorType((1, h, 5, 3), "int8") for h in (2, 7))
+        channels = tuple(TensorType((1, 4, 5, c), cls.dtype) for c in (3, 1, 6))
+        rows = tuple(TensorType((1, h, 5, 3), cls.dtype) for h in (2, 7))
         sizes = TensorType((3,), "int32"), TensorType((2,), "int32")
         return [
             Example(cls(20, 3, 10, (1, 1, 4, 5, 10)), (*channels, sizes[0]), {3: np.array([3, 1, 6], np.int32)}),
             Example(cls(1, 2, 135, (1, 1, 9, 5, 3)), (*rows, sizes[1]), {2: np.array([30, 105], np.int32)}),
         ]
+
+
+@dataclass(frozen=True)
+class QTranspose16(QTranspose):
+    """QTranspose of int16."""
+
+    kernel: ClassVar[str] = "transpose_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QSlice16(QSlice):
+    """QSlice of int16."""
+
+    kernel: ClassVar[str] = "slice_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QPad16(QPad):
+    """QPad of int16."""
+
+    kernel: ClassVar[str] = "pad_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QConcat16(QConcat):
+    """QConcat of int16."""
+
+    kernel: ClassVar[str] = "concat_s16"
+    dtype: ClassVar[str] = "int16"

@@ -11,9 +11,11 @@ import torch
 from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
+from octavo.num.qparams import integer_limits
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.window import nchw
 
-__all__ = ["QAveragePool2D", "QMaxPool2D"]
+__all__ = ["QAveragePool2D", "QAveragePool2D16", "QMaxPool2D", "QMaxPool2D16"]
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,17 @@ class _Pool(IntegerOp):
     act_max: int
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 [N, out_h, out_w, channels]."""
+        """[N, out_h, out_w, channels] of the operator's dtype."""
         (x,) = inputs
-        if x.shape[1:] != (self.in_h, self.in_w, self.channels) or x.dtype != "int8":
-            raise ValueError(f"input {x} is not int8 [{self.in_h}, {self.in_w}, {self.channels}]")
-        return (TensorType((x.shape[0], self.out_h, self.out_w, self.channels), "int8"),)
+        if x.shape[1:] != (self.in_h, self.in_w, self.channels) or x.dtype != self.dtype:
+            raise ValueError(f"input {x} is not {self.dtype} [{self.in_h}, {self.in_w}, {self.channels}]")
+        return (TensorType((x.shape[0], self.out_h, self.out_w, self.channels), self.dtype),)
 
     def _padded(self, x: torch.Tensor, value: float) -> torch.Tensor:
         """Channels first, float64, with the border that the windows reach."""
         bottom = (self.out_h - 1) * self.stride_h + self.kernel_h - self.in_h - self.pad_top
         right = (self.out_w - 1) * self.stride_w + self.kernel_w - self.in_w - self.pad_left
-        return F.pad(x.double().permute(0, 3, 1, 2), (self.pad_left, right, self.pad_top, bottom), value=value)
+        return F.pad(nchw(x.double()), (self.pad_left, right, self.pad_top, bottom), value=value)
 
     @property
     def _window(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -58,13 +60,13 @@ class QMaxPool2D(_Pool):
 
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact."""
-        y = F.max_pool2d(self._padded(x, -1000.0), *self._window)
-        return y.permute(0, 2, 3, 1).clamp(self.act_min, self.act_max).to(torch.int8)
+        y = F.max_pool2d(self._padded(x, float("-inf")), *self._window)
+        return self.clamped(y.permute(0, 2, 3, 1), self.act_min, self.act_max)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Windows of several sizes, one-sided padding."""
-        return [Example(cls(**fields), types) for fields, types in _random(rng)]
+        return [Example(cls(**fields), types) for fields, types in _random(rng, cls.dtype)]
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,36 @@ class QAveragePool2D(_Pool):
             count = F.avg_pool2d(self._padded(ones, 0.0), *self._window, divisor_override=1).round().long()
         half = torch.where(total > 0, count // 2, -(count // 2))
         y = torch.div(total + half, count, rounding_mode="trunc")
-        return y.permute(0, 2, 3, 1).clamp(self.act_min, self.act_max).to(torch.int8)
+        return self.clamped(y.permute(0, 2, 3, 1), self.act_min, self.act_max)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Windows of several sizes, one-sided padding, counted or not."""
         made = []
-        for index, (fields, types) in enumerate(_random(rng)):
-            zero_point = int(rng.integers(-128, 128))
+        for index, (fields, types) in enumerate(_random(rng, cls.dtype)):
+            zero_point = int(rng.integers(-128, 128)) if cls.dtype == "int8" else 0
             op = cls(**fields, count_include_pad=index % 2, input_zero_point=zero_point)
             made.append(Example(op, types))
         return made
 
 
-def _random(rng: np.random.Generator) -> list[tuple[dict[str, int], tuple[TensorType, ...]]]:
+@dataclass(frozen=True)
+class QMaxPool2D16(QMaxPool2D):
+    """QMaxPool2D of int16."""
+
+    kernel: ClassVar[str] = "max_pool2d_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+@dataclass(frozen=True)
+class QAveragePool2D16(QAveragePool2D):
+    """QAveragePool2D of int16."""
+
+    kernel: ClassVar[str] = "average_pool2d_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+def _random(rng: np.random.Generator, dtype: str) -> list[tuple[dict[str, int], tuple[TensorType, ...]]]:
     made: list[tuple[dict[str, int], tuple[TensorType, ...]]] = []
     for kernel in ((2, 2), (3, 3), (1, 4), (5, 2)):
         stride = [int(v) for v in rng.integers(1, 4, 2)]
@@ -110,10 +128,11 @@ def _random(rng: np.random.Generator) -> list[tuple[dict[str, int], tuple[Tensor
         after = [int(rng.integers(0, k)) for k in kernel]
         out = [(size[i] + before[i] + after[i] - kernel[i]) // stride[i] + 1 for i in (0, 1)]
         channels = int(rng.integers(1, 20))
+        low, high = integer_limits(dtype)
         fields = {
             "in_h": size[0], "in_w": size[1], "channels": channels, "out_h": out[0], "out_w": out[1],
             "kernel_h": kernel[0], "kernel_w": kernel[1], "stride_h": stride[0], "stride_w": stride[1],
-            "pad_top": before[0], "pad_left": before[1], "act_min": -128, "act_max": 127,
+            "pad_top": before[0], "pad_left": before[1], "act_min": low, "act_max": high,
         }  # fmt: skip
-        made.append((fields, (TensorType((1, *size, channels), "int8"),)))
+        made.append((fields, (TensorType((1, *size, channels), dtype),)))
     return made

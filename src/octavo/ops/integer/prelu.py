@@ -14,7 +14,7 @@ from octavo.num.fixed_point import quantize_multiplier, requantize
 from octavo.num.qparams import QParams
 from octavo.ops.base import Example, IntegerOp
 
-__all__ = ["QPrelu", "prelu_parameters"]
+__all__ = ["QPrelu", "QPrelu16", "prelu_parameters"]
 
 
 def prelu_parameters(x: QParams, alpha: QParams, y: QParams) -> dict[str, int]:
@@ -52,7 +52,7 @@ class QPrelu(IntegerOp):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""
         x, alpha = inputs
-        if x.dtype != "int8" or x.size != self.size or alpha != TensorType((self.channels,), "int8"):
+        if x.dtype != self.dtype or x.size != self.size or alpha != TensorType((self.channels,), "int8"):
             raise ValueError(f"input {x} or alpha {alpha} does not match")
         return (x,)
 
@@ -63,7 +63,7 @@ class QPrelu(IntegerOp):
         above = requantize(centred, self.output_multiplier1, self.output_shift1)
         below = requantize(centred * slope, self.output_multiplier2, self.output_shift2)
         y = torch.where(centred >= 0, above, below) + self.output_zero_point
-        return y.clamp(-128, 127).to(torch.int8)
+        return self.clamped(y)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
@@ -71,11 +71,19 @@ class QPrelu(IntegerOp):
         made = []
         for channels in (7, 1):
             x, a, y = (
-                QParams("int8", np.array([s], np.float32), np.array([rng.integers(-128, 128)]))
-                for s in (0.1, 0.01, 0.08)
+                QParams(dtype, np.array([s], np.float32), np.array([rng.integers(-128, 128) if dtype == "int8" else 0]))
+                for dtype, s in ((cls.dtype, 0.1), ("int8", 0.01), (cls.dtype, 0.08))
             )
             alpha = rng.integers(-128, 128, channels).astype(np.int8)
             op = cls(size=140, channels=channels, **prelu_parameters(x, a, y))
-            types = TensorType((1, 4, 5, 7), "int8"), TensorType((channels,), "int8")
+            types = TensorType((1, 4, 5, 7), cls.dtype), TensorType((channels,), "int8")
             made.append(Example(op, types, {1: alpha}))
         return made
+
+
+@dataclass(frozen=True)
+class QPrelu16(QPrelu):
+    """QPrelu of int16; alpha is int8."""
+
+    kernel: ClassVar[str] = "prelu_s16"
+    dtype: ClassVar[str] = "int16"

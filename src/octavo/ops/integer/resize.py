@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
 
-__all__ = ["QResizeBilinear", "QResizeNearest", "bilinear_scale", "nearest_indices"]
+__all__ = ["QResizeBilinear", "QResizeNearest", "QResizeNearest16", "bilinear_scale", "nearest_indices"]
 
 _ONE = 1 << 10
 
@@ -48,11 +48,11 @@ class _Resize(IntegerOp):
     out_w: int
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 [N, out_h, out_w, channels]."""
+        """[N, out_h, out_w, channels] of the operator's dtype."""
         x = inputs[0]
-        if x.shape[1:] != (self.in_h, self.in_w, self.channels) or x.dtype != "int8":
-            raise ValueError(f"input {x} is not int8 [{self.in_h}, {self.in_w}, {self.channels}]")
-        return (TensorType((x.shape[0], self.out_h, self.out_w, self.channels), "int8"),)
+        if x.shape[1:] != (self.in_h, self.in_w, self.channels) or x.dtype != self.dtype:
+            raise ValueError(f"input {x} is not {self.dtype} [{self.in_h}, {self.in_w}, {self.channels}]")
+        return (TensorType((x.shape[0], self.out_h, self.out_w, self.channels), self.dtype),)
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,17 @@ class QResizeNearest(_Resize):
         made = []
         for (h, w), (oh, ow), align, half in (((4, 5), (8, 10), False, False), ((7, 6), (3, 11), False, True)):
             consts = {1: nearest_indices(h, oh, align, half), 2: nearest_indices(w, ow, align, half)}
-            types = (TensorType((1, h, w, 3), "int8"), TensorType((oh,), "int32"), TensorType((ow,), "int32"))
+            types = (TensorType((1, h, w, 3), cls.dtype), TensorType((oh,), "int32"), TensorType((ow,), "int32"))
             made.append(Example(cls(h, w, 3, oh, ow), types, consts))
         return made
+
+
+@dataclass(frozen=True)
+class QResizeNearest16(QResizeNearest):
+    """QResizeNearest of int16."""
+
+    kernel: ClassVar[str] = "resize_nearest_s16"
+    dtype: ClassVar[str] = "int16"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
+from octavo.ops.window import nchw
 
 __all__ = ["RandomWindow", "check_image", "padded_image", "random_window"]
 
@@ -18,16 +19,16 @@ __all__ = ["RandomWindow", "check_image", "padded_image", "random_window"]
 def check_image(op: Any, inputs: Sequence[TensorType], weights: tuple[int, ...]) -> tuple[TensorType, ...]:
     """The output's type; ValueError unless the image has the operator's shape and the weights have theirs."""
     x, w = inputs[0], inputs[1]
-    if x.shape[1:] != (op.in_h, op.in_w, op.in_c) or x.dtype != "int8":
-        raise ValueError(f"input {x} is not int8 [{op.in_h}, {op.in_w}, {op.in_c}]")
+    if x.shape[1:] != (op.in_h, op.in_w, op.in_c) or x.dtype != op.dtype:
+        raise ValueError(f"input {x} is not {op.dtype} [{op.in_h}, {op.in_w}, {op.in_c}]")
     if w.shape != weights:
         raise ValueError(f"weights {w} are not {weights}")
-    return (TensorType((x.shape[0], op.out_h, op.out_w, op.out_c), "int8"),)
+    return (TensorType((x.shape[0], op.out_h, op.out_w, op.out_c), op.dtype),)
 
 
 def padded_image(op: Any, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """x - zero_point, channels first, with zeros as far as the windows reach."""
-    image = (x.to(dtype) - op.input_zero_point).permute(0, 3, 1, 2)
+    image = nchw(x.to(dtype) - op.input_zero_point)
     bottom = (op.out_h - 1) * op.stride_h + op.dilation_h * (op.kernel_h - 1) + 1 - op.in_h - op.pad_top
     right = (op.out_w - 1) * op.stride_w + op.dilation_w * (op.kernel_w - 1) + 1 - op.in_w - op.pad_left
     return F.pad(image, (op.pad_left, right, op.pad_top, bottom))

@@ -10,16 +10,22 @@ import numpy as np
 import torch
 
 from octavo.ir.graph import TensorType
-from octavo.num.fixed_point import rdbp, srdhm
+from octavo.num.fixed_point import rdbp, requantize, srdhm
+from octavo.num.qparams import QParams
 from octavo.num.tables import softmax_parameters, softmax_table
+from octavo.num.tables16 import softmax16_parameters, softmax16_tables
 from octavo.num.transcendental import one_over_one_plus
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.lookup import interpolate
 
-__all__ = ["QSoftmax"]
+__all__ = ["QSoftmax", "QSoftmax16"]
 
 ACCUMULATOR_BITS = 12
 _LARGEST_DEPTH = 8191
 """An exponential is at most 2^19 in the sum, which must stay below 2^32."""
+
+_LARGEST_DEPTH16 = 65535
+"""An exponential is at most 2^15 in the sum, which must stay below 2^31."""
 
 
 @dataclass(frozen=True)
@@ -65,4 +71,54 @@ class QSoftmax(IntegerOp):
             op = cls(outer=3, depth=depth, **softmax_parameters(scale))
             types = TensorType((1, 3, depth), "int8"), TensorType((256,), "int32")
             made.append(Example(op, types, {1: softmax_table(scale)}))
+        return made
+
+
+@dataclass(frozen=True)
+class QSoftmax16(IntegerOp):
+    """x [..., depth] and two tables int16 [513], of exp and of 1 / (1 + x) -> int16 of scale 1/32768."""
+
+    outer: int
+    depth: int
+    multiplier: int
+    shift: int
+
+    kernel: ClassVar[str] = "softmax_s16"
+    dtype: ClassVar[str] = "int16"
+    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same type as x."""
+        x, *tables = inputs
+        if x.dtype != self.dtype or x.shape[-1] != self.depth or tables != [TensorType((513,), "int16")] * 2:
+            raise ValueError(f"input {x} or tables {tables} do not match depth {self.depth}")
+        if self.depth > _LARGEST_DEPTH16:
+            raise ValueError(f"a softmax over {self.depth} int16 leaves 32 bits; {_LARGEST_DEPTH16} is the most")
+        return (x,)
+
+    def eval_int(  # type: ignore[override]
+        self, x: torch.Tensor, exps: torch.Tensor, inverse: torch.Tensor
+    ) -> torch.Tensor:
+        """Exact: exponentials in Q0.15, the reciprocal of their sum from a table, products rounded half up."""
+        difference = x.long() - x.long().amax(dim=-1, keepdim=True)
+        scaled = requantize(difference, self.multiplier, self.shift) + 32767
+        powers = interpolate(scaled.clamp(-32768, 32767), exps)
+        total = powers.sum(dim=-1, keepdim=True)
+        # frexp gives the bit length, as in QSoftmax
+        bits = torch.frexp(total.double())[1].long()
+        above = (((total << (31 - bits)) + (1 << 13)) >> 14) - (1 << 16) - (1 << 15)
+        scale = interpolate(above.clamp(-32768, 32767), inverse)
+        shift = bits - 1
+        y = (powers * scale + (torch.ones_like(shift) << (shift - 1))) >> shift
+        return self.clamped(y, 0)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> list[Example]:
+        """Several depths and scales."""
+        made = []
+        for depth, scale in ((2, 1e-4), (10, 3e-4), (100, 1e-3), (12, 0.02), (1, 1e-4), (1000, 1e-6)):
+            op = cls(3, depth, **softmax16_parameters(QParams("int16", np.array([scale], np.float32), np.array([0]))))
+            exps, inverse = softmax16_tables()
+            types = (TensorType((1, 3, depth), "int16"), *[TensorType((513,), "int16")] * 2)
+            made.append(Example(op, types, {1: exps, 2: inverse}))
         return made

@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, IntegerOp
-from octavo.ops.integer.requantizing import finish, parameter_types, random_parameters
+from octavo.ops.integer.requantizing import finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image
+from octavo.ops.window import nchw, nhwc
 
-__all__ = ["QTransposeConv2D"]
+__all__ = ["QTransposeConv2D", "QTransposeConv2D16"]
 
 
 @dataclass(frozen=True)
@@ -43,21 +44,20 @@ class QTransposeConv2D(IntegerOp):
     kernel: ClassVar[str] = "transpose_conv2d_s8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """int8 [N, out_h, out_w, out_c]."""
-        parameter_types(inputs, self.out_c, self.per_channel)
+        """[N, out_h, out_w, out_c] of the operator's dtype."""
+        parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c))
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor
     ) -> torch.Tensor:
         """Exact: float64 holds every partial sum."""
-        image = (x.double() - self.input_zero_point).permute(0, 3, 1, 2)
+        image = nchw(x.double() - self.input_zero_point)
         full = F.conv_transpose2d(image, w.double().permute(3, 0, 1, 2), None, (self.stride_h, self.stride_w))
         bottom = self.pad_top + self.out_h - full.shape[2]
         right = self.pad_left + self.out_w - full.shape[3]
         y = F.pad(full, (-self.pad_left, right, -self.pad_top, bottom))
-        limits = self.act_min, self.act_max
-        return finish(y.permute(0, 2, 3, 1), b, multiplier, shift, self.output_zero_point, limits)
+        return finish(self, nhwc(y), b, multiplier, shift)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Input pixels times all weights (borders that fall outside count, too)."""
@@ -67,10 +67,20 @@ class QTransposeConv2D(IntegerOp):
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Strides above and below the kernel, cropped and extended."""
         cases = [(1, 1), (2, 2), (3, 3), (3, 4)]
-        return [_example(rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
+        return [_example(cls, rng, kernel, per_channel) for kernel in cases for per_channel in (0, 1)]
 
 
-def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int) -> Example:
+@dataclass(frozen=True)
+class QTransposeConv2D16(QTransposeConv2D):
+    """QTransposeConv2D of int16 activations, as QConv2D16."""
+
+    kernel: ClassVar[str] = "transpose_conv2d_s16"
+    dtype: ClassVar[str] = "int16"
+
+
+def _example(
+    cls: type[QTransposeConv2D], rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
+) -> Example:
     def draw(low: int, high: int) -> int:
         return int(rng.integers(low, high + 1))
 
@@ -78,9 +88,8 @@ def _example(rng: np.random.Generator, kernel: tuple[int, int], per_channel: int
     top, left = draw(0, kernel[0] - 1), draw(0, kernel[1] - 1)
     full = [(size[i] - 1) * stride[i] + kernel[i] for i in (0, 1)]
     out = [max(full[0] - top - draw(-1, kernel[0] - 1), 1), max(full[1] - left - draw(-1, kernel[1] - 1), 1)]
-    types, consts = random_parameters(rng, (out_c, *kernel, in_c), out_c, per_channel)
+    types, consts = random_parameters(rng, (out_c, *kernel, in_c), out_c, per_channel, cls.dtype)
     fields = [
-        *size, in_c, *out, out_c, *kernel, *stride, top, left, per_channel,
-        draw(-128, 127), draw(-128, 127), draw(-128, -100), draw(60, 127),
+        *size, in_c, *out, out_c, *kernel, *stride, top, left, per_channel, *random_outputs(rng, cls.dtype),
     ]  # fmt: skip
-    return Example(QTransposeConv2D(*fields), (TensorType((1, *size, in_c), "int8"), *types), consts)
+    return Example(cls(*fields), (TensorType((1, *size, in_c), cls.dtype), *types), consts)
