@@ -114,7 +114,7 @@ def by_channel(graph: Graph, node: Node, reduce: Callable[..., Vector]) -> Vecto
     """float64 [out, in]: ``reduce`` (numpy's max or sum) of a layer's weights between each pair of channels."""
     weights = np.abs(graph.consts[node.inputs[1]].astype(np.float64))
     if isinstance(node.op, FullyConnected):
-        return weights
+        return reduce(weights[:, None, :], axis=(1,))
     if isinstance(node.op, DepthwiseConv2D):
         peak = reduce(weights, axis=(0, 1, 2))
         inputs = graph.types[node.inputs[0]].shape[-1]
