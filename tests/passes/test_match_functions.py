@@ -52,6 +52,11 @@ def gate(s: Source, x: str) -> str:
     return unary(s, RELU6, plus(s, x, 3.0))
 
 
+def decomposed_gate(s: Source, x: str) -> str:
+    """As torch's core decompositions write it: bounded below, then above."""
+    return unary(s, Clip(maximum=6.0), unary(s, Clip(minimum=0.0), plus(s, x, 3.0)))
+
+
 def tanh_gelu(s: Source, x: str, cube: str) -> str:
     inner = mul(s, plus(s, x, mul(s, cube, 0.044715)), math.sqrt(2 / math.pi))
     return mul(s, mul(s, x, 0.5), plus(s, unary(s, Tanh(), inner), 1.0))
@@ -67,6 +72,13 @@ FOUND: list[tuple[str, Make, list[Any]]] = [
     ("hard_swish", lambda s, x: mul(s, mul(s, x, gate(s, x)), 1 / 6), [HardSwish()]),
     ("hard_swish_divided", lambda s, x: s.add(Div(), [mul(s, gate(s, x), x), s.values(6.0)], "y"), [HardSwish()]),
     ("hard_swish_fused", lambda s, x: mul(s, mul(s, x, 1 / 6), plus(s, x, 3.0, RELU6)), [HardSwish()]),
+    (
+        "hard_sigmoid_decomposed",
+        lambda s, x: unary(s, Clip(maximum=1.0), unary(s, Clip(minimum=0.0), plus(s, mul(s, x, 0.25), 0.5))),
+        [HardSigmoid(0.25, 0.5)],
+    ),
+    ("hard_sigmoid_gate_decomposed", lambda s, x: mul(s, decomposed_gate(s, x), 1 / 6), [HardSigmoid()]),
+    ("hard_swish_decomposed", lambda s, x: mul(s, mul(s, x, decomposed_gate(s, x)), 1 / 6), [HardSwish()]),
     ("hard_swish_of_gate", lambda s, x: mul(s, x, mul(s, gate(s, x), 1 / 6)), [HardSwish()]),
     ("hard_swish_onnx", lambda s, x: mul(s, unary(s, HardSigmoid(0.16666667, 0.5), x), x), [HardSwish()]),
     ("silu", lambda s, x: mul(s, unary(s, Sigmoid(), x), x), [Silu()]),

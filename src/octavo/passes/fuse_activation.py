@@ -10,7 +10,7 @@ from octavo.ops import Add, Clip, Conv2D, DepthwiseConv2D, FullyConnected, MaxPo
 from octavo.passes.ranges import bounds
 from octavo.passes.rewrite import Draft, sweep
 
-__all__ = ["fuse_activation"]
+__all__ = ["composed", "fuse_activation"]
 
 _FUSABLE = {(0.0, math.inf), (0.0, 6.0), (-1.0, 1.0)}
 _WITH_ACTIVATION = Conv2D | DepthwiseConv2D | TransposeConv2D | FullyConnected | Add | Sub | Mul
@@ -38,14 +38,14 @@ def _rule(draft: Draft, node: Node) -> str | None:
         return x
     inner = draft.producer(x)
     if inner is not None and isinstance(inner.op, Clip):
-        return draft.add(_composed(inner.op, clip), list(inner.inputs), node)
+        return draft.add(composed(inner.op, clip), list(inner.inputs), node)
     if inner is not None and isinstance(inner.op, MaxPool2D) and draft.read_once(x):
         fused = _fused(draft, inner.inputs[0], clip)
         return None if fused is None else draft.add(inner.op, [fused], inner)
     return _fused(draft, x, clip)
 
 
-def _composed(first: Clip, then: Clip) -> Clip:
+def composed(first: Clip, then: Clip) -> Clip:
     """One Clip for two: the bounds of the first, clipped by the second."""
 
     def clipped(bound: float) -> float:

@@ -27,6 +27,7 @@ from octavo.ops import (
     Square,
     Tanh,
 )
+from octavo.passes.fuse_activation import composed
 from octavo.passes.rewrite import Draft, sweep
 
 __all__ = ["match_functions"]
@@ -37,7 +38,8 @@ _TOLERANCE = 1e-6
 def match_functions(graph: Graph) -> Graph:
     """Replace patterns by the function that they compute (constants of all elements alike count as numbers).
 
-    1. Maximum or Minimum with a number: Clip. 2. Maximum of x and a * x, 0 < a < 1: LeakyRelu.
+    1. Maximum or Minimum with a number: Clip; Clip after Clip: one Clip, before its halves are fused apart.
+    2. Maximum of x and a * x, 0 < a < 1: LeakyRelu.
     3. Clip(x * a + b) to (0, 1), or c * Clip(x + b) to (0, 1 / c): HardSigmoid.
     4. x * HardSigmoid(x), or x * Clip(x + 3) to (0, 6) / 6 in any order: HardSwish.
     5. x * Sigmoid(x): Silu. 6. x * Tanh(Softplus(x)): Mish. 7. Log(Exp(x) + 1): Softplus.
@@ -51,7 +53,7 @@ def _rule(draft: Draft, node: Node) -> str | None:
     if isinstance(op, Maximum | Minimum):
         return _bounded(draft, node)
     if isinstance(op, Clip):
-        return _hard_sigmoid(draft, node)
+        return _clip(draft, node, op)
     if isinstance(op, Log):
         added = _sum_with_number(draft, node.inputs[0])
         inner = draft.producer(added[0]) if added is not None and _near(added[1], 1.0) else None
@@ -128,12 +130,22 @@ def _clipped_sum(draft: Draft, value: str) -> tuple[str, float, float] | None:
     return added[0], added[1], clip.maximum
 
 
-def _hard_sigmoid(draft: Draft, node: Node) -> str | None:
+def _clip(draft: Draft, node: Node, clip: Clip) -> str | None:
+    """The function that a Clip ends, or one Clip for two (torch's decompositions bound below and above apart)."""
+    (x,) = node.inputs
+    inner = draft.producer(x)
+    first = inner.op if inner is not None else None
+    if inner is None or not isinstance(first, Clip):
+        return _hard_sigmoid(draft, node, clip, x)
+    both, x = composed(first, clip), inner.inputs[0]
+    return _hard_sigmoid(draft, node, both, x) or draft.add(both, [x], node)
+
+
+def _hard_sigmoid(draft: Draft, node: Node, clip: Clip, x: str) -> str | None:
     """Clip to (0, 1) of x * alpha + beta."""
-    clip = node.op
-    if not isinstance(clip, Clip) or (clip.minimum, clip.maximum) != (0.0, 1.0):
+    if (clip.minimum, clip.maximum) != (0.0, 1.0):
         return None
-    added = _sum_with_number(draft, node.inputs[0])
+    added = _sum_with_number(draft, x)
     scaled = _times_number(draft, added[0]) if added is not None else None
     if added is None or scaled is None:
         return None
