@@ -20,10 +20,10 @@ FLOORS = {
     1: ("ir", "memory"),
     2: ("ops",),
     3: ("run",),
-    4: ("passes", "quant", "train", "formats", "lower", "targets", "pipeline"),
+    4: ("passes", "quant", "train", "formats", "lower", "targets"),
     5: ("c",),
     6: ("device", "analysis", "report"),
-    7: ("__init__", "__main__", "api", "build", "cli", "datasets", "demo", "files", "images", "package"),
+    7: ("__init__", "__main__", "api", "build", "cli", "datasets", "demo", "files", "images", "package", "pipeline"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

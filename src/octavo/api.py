@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from octavo.analysis.compare import compare
 from octavo.errors import OctavoError
-from octavo.ir.graph import Graph
+from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
-from octavo.num.formats import find_format
+from octavo.num.formats import Format, find_format
 from octavo.package import export
 from octavo.passes import normalize
-from octavo.quant.observe import Batch, Progress
-from octavo.quant.quantize import Scheme, quantize_graph
-from octavo.targets import load_target
+from octavo.pipeline import climb, gather, split
+from octavo.pipeline.ladder import Stage
+from octavo.quant.observe import Batch
+from octavo.quant.quantize import Scheme
+from octavo.targets import Target, load_target
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["compare", "export", "load", "quantize"]
-
-GRANULARITIES = ("per-channel", "per-tensor")
 
 
 def load(
@@ -84,37 +83,54 @@ def quantize(
     graph: Graph | Quantized,
     calibration: Iterable[Batch] | Batch,
     target: str = "cortex-m4",
-    ranges: str = "moving-average",
-    granularity: str = "per-channel",
-    progress: Progress | None = None,
+    format: str | Format = "affine",
+    granularity: str | None = None,
+    ranges: str = "mse",
+    weight_ranges: str = "mse",
+    equalization: str = "auto",
+    max_drop: float | None = None,
+    labels: Array | None = None,
+    evaluation: Batch | None = None,
+    evaluation_labels: Array | None = None,
+    seed: int = 0,
+    progress: Stage | None = None,
 ) -> Quantized:
-    """Quantize a float graph to int8 for ``target``.
+    """Quantize a float graph for ``target`` by the recommended pipeline, or by your own choices.
 
-    ``calibration`` is one array [N, ...], a mapping from input names to arrays, or an iterable of batches of these,
-    as the network takes them. ``ranges`` is
-    ``moving-average`` or ``minmax``; ``granularity`` of the weights is ``per-channel`` or ``per-tensor``.
-    ``progress(samples)`` is called after each batch.
+    ``calibration`` is one array [N, ...], a mapping from input names to arrays, or an iterable of batches of these, as
+    the network takes them. ``format`` is a name of ``octavo formats`` or a Format; ``granularity`` of the weights is
+    per-channel, per-tensor or per-group. ``ranges`` of activations: minmax, moving-average, percentile, mse, kl or
+    cross-entropy; ``weight_ranges``: minmax, mse or percentile. ``equalization``: auto tries what the format can use
+    and keeps what has the least noise; none, weights, balance or align choose one.
 
-    Activations are affine int8 (scale and zero_point), weights symmetric int8, biases int32 (Jacob et al. 2018;
-    Krishnamoorthi 2018). Raises OctavoError when the data do not match or a value is not finite.
+    With ``max_drop`` (points of accuracy if there are labels, else of agreement with the float network) the ladder is
+    climbed: learned rounding follows when plain rounding misses it. ``evaluation`` samples, with or without labels,
+    serve search and the final number; without them parts of ``calibration`` do, and no sample serves two ends. The
+    result's ``plan`` holds the ``trail``, the ``verdict`` and the ``notes``. ``progress(what, done, total)`` is called
+    as the work goes on.
+
+    Raises OctavoError when the data do not match or a value is not finite.
     """
     if isinstance(graph, Quantized):
         raise OctavoError(graph.graph.name, "is quantized already", "Export it as it is, or load the float model.")
-    if granularity not in GRANULARITIES:
-        raise OctavoError(f"granularity {granularity}", "is unknown", f"Use one of {', '.join(GRANULARITIES)}.")
-    chosen = load_target(target)
-    scheme = Scheme(find_format("affine").with_weights(granularity), ranges)
-    return quantize_graph(normalize(graph), _batches(calibration), scheme, progress, chosen.name)
+    if max_drop is not None and not 0 <= max_drop < 100:
+        raise OctavoError(f"max_drop {max_drop}", "is not a number of points", "Give 0 or more, below 100.")
+    chosen, wanted = load_target(target), find_format(format)
+    check_format(wanted, chosen)
+    scheme = Scheme(wanted.with_weights(granularity), ranges, weight_ranges)
+    normalized = normalize(graph)
+    samples, notes = gather(normalized, calibration, labels)
+    held = None if evaluation is None else gather(normalized, evaluation, evaluation_labels)[0]
+    divided = split(samples, held, max_drop is not None, seed)
+    divided = replace(divided, notes=(*notes, *divided.notes))
+    return climb(normalized, divided, scheme, equalization, max_drop, progress, chosen.name)
 
 
-def _batches(calibration: Any) -> Iterable[Batch]:
-    """Whole arrays are cut into batches, so that memory stays bounded; anything else is taken as batches."""
-    if isinstance(calibration, np.ndarray) or type(calibration).__name__ == "Tensor":
-        return (calibration[start : start + 32] for start in range(0, len(calibration), 32))
-    if isinstance(calibration, Mapping):
-        count = max((len(array) for array in calibration.values()), default=0)
-        return (
-            {name: array[start : start + 32] for name, array in calibration.items()} for start in range(0, count, 32)
+def check_format(format: Format, target: Target) -> None:
+    """OctavoError unless the target allows the format."""
+    if format.name not in target.formats:
+        raise OctavoError(
+            f"format {format.name}",
+            f"is not one that target {target.name} has",
+            f"Use one of {', '.join(target.formats)}, or another target.",
         )
-    batches: Iterable[Batch] = calibration
-    return batches

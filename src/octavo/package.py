@@ -28,7 +28,7 @@ from octavo.ops.base import IntegerOp
 from octavo.run.integer_run import integer_run
 from octavo.targets import Target, load_target
 
-__all__ = ["export"]
+__all__ = ["export", "write_quantization"]
 
 VECTORS = 4
 MANIFEST_VERSION = 1
@@ -56,6 +56,30 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
     return Build.open(folder)
+
+
+def write_quantization(quantized: Quantized, folder: str | Path) -> dict[str, str]:
+    """Write the quantized network without C: ``quantized/``, .tflite, ONNX QDQ and a manifest, whole or not at all.
+
+    Returns the files that could not be written, with the reason.
+    """
+    files = {f"quantized/{path}": data for path, data in write_quantized(quantized).items()}
+    refused: dict[str, str] = {}
+    _try("model.tflite", lambda: write_tflite(quantized), files, refused)
+    _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
+    plan = quantized.plan
+    manifest = {
+        "generator": GENERATOR,
+        "version": MANIFEST_VERSION,
+        "target": plan.target,
+        "verdict": dict(plan.verdict),
+        "notes": list(plan.notes),
+        "not_written": refused,
+        "sha256": {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())},
+    }
+    files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
+    replace_folder(Path(folder), files)
+    return refused
 
 
 def _try(path: str, write: Callable[[], bytes], files: dict[str, bytes], refused: dict[str, str]) -> None:

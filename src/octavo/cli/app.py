@@ -31,37 +31,90 @@ Folder = Annotated[Path, typer.Argument(help="A folder that octavo compile wrote
 Config = Annotated[Optional[Path], typer.Option("--config", help="A TOML file; flags win over it.")]  # noqa: UP045
 
 
+Model = Annotated[Optional[Path], typer.Argument(help=".onnx, .tflite or .pt2")]  # noqa: UP045
+Output = Annotated[Optional[Path], typer.Option("-o", "--output", help="Folder to write.")]  # noqa: UP045
+Data = Annotated[Optional[Path], typer.Option(help="Samples: .npz, .npy or a folder of images.")]  # noqa: UP045
+Evaluation = Annotated[
+    Optional[Path], typer.Option("--evaluation", help="Samples, best with labels, that decide and report.")  # noqa: UP045
+]
+TargetName = Annotated[Optional[str], typer.Option("--target", help="Device; see octavo targets.")]  # noqa: UP045
+Format = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="affine (default), symmetric, power-of-two, 16x8, int4, log2 or float16."),
+]
+Granularity = Annotated[
+    Optional[str], typer.Option(help="Of weights: per-channel (default), per-tensor or per-group.")  # noqa: UP045
+]
+Ranges = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="Of activations: mse (default), minmax, moving-average, percentile, kl or cross-entropy."),
+]
+WeightRanges = Annotated[Optional[str], typer.Option(help="mse (default), minmax or percentile.")]  # noqa: UP045
+Equalize = Annotated[
+    Optional[str], typer.Option("--equalization", help="auto (default), none, weights, balance or align.")  # noqa: UP045
+]
+MaxDrop = Annotated[
+    Optional[float], typer.Option(min=0.0, help="Points that may be lost; learned rounding follows if need be.")  # noqa: UP045
+]
+Count = Annotated[Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples.")]  # noqa: UP045
+Seed = Annotated[Optional[int], typer.Option(min=1, help="Of the split of the samples.")]  # noqa: UP045
+
+
 @app.command("compile")
 def compile_command(
-    model: Annotated[Optional[Path], typer.Argument(help=".onnx, .tflite or .pt2")] = None,  # noqa: UP045
-    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="Folder to write.")] = None,  # noqa: UP045
-    calibration: Annotated[
-        Optional[Path], typer.Option(help="Samples: .npz, .npy or a folder of images.")  # noqa: UP045
-    ] = None,
-    target: Annotated[Optional[str], typer.Option(help="Device; see octavo targets.")] = None,  # noqa: UP045
+    model: Model = None,
+    output: Output = None,
+    calibration: Data = None,
+    evaluation: Evaluation = None,
+    target: TargetName = None,
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
-    ranges: Annotated[Optional[str], typer.Option(help="moving-average (default) or minmax.")] = None,  # noqa: UP045
-    granularity: Annotated[Optional[str], typer.Option(help="Of weights: per-channel (default) or per-tensor.")] = None,  # noqa: UP045
-    samples: Annotated[
-        Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples.")  # noqa: UP045
-    ] = None,
+    format: Format = None,
+    granularity: Granularity = None,
+    ranges: Ranges = None,
+    weight_ranges: WeightRanges = None,
+    equalization: Equalize = None,
+    max_drop: MaxDrop = None,
+    samples: Count = None,
+    seed: Seed = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Quantize a network and write C, .tflite, ONNX and test vectors."""
     from octavo.cli.commands import compile_model
 
-    flags = {
-        "model": model,
-        "output": output,
-        "calibration": calibration,
-        "target": target,
-        "name": name,
-        "ranges": ranges,
-        "granularity": granularity,
-        "calibration_samples": samples,
-    }
-    compile_model({key: value for key, value in flags.items() if value is not None}, config, json)
+    flags = {key: value for key, value in locals().items() if key not in ("config", "json", "compile_model")}
+    compile_model(_given(flags), config, json)
+
+
+@app.command("quantize")
+def quantize_command(
+    model: Model = None,
+    output: Output = None,
+    calibration: Data = None,
+    evaluation: Evaluation = None,
+    target: TargetName = None,
+    format: Format = None,
+    granularity: Granularity = None,
+    ranges: Ranges = None,
+    weight_ranges: WeightRanges = None,
+    equalization: Equalize = None,
+    max_drop: MaxDrop = None,
+    samples: Count = None,
+    seed: Seed = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Quantize a network and write it as .tflite and ONNX, without C."""
+    from octavo.cli.commands import quantize_model
+
+    flags = {key: value for key, value in locals().items() if key not in ("config", "json", "quantize_model")}
+    quantize_model(_given(flags), config, json)
+
+
+def _given(flags: dict[str, object]) -> dict[str, object]:
+    """The flags that were given, by the keys of a configuration file."""
+    names = {"samples": "calibration_samples"}
+    return {names.get(key, key): value for key, value in flags.items() if value is not None}
 
 
 @app.command("eval")

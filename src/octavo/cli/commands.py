@@ -17,24 +17,37 @@ from octavo.build import Build, evaluate, profile, run
 from octavo.c.text import check_prefix
 from octavo.cli import tables
 from octavo.cli.document import emit
-from octavo.cli.progress import progress
-from octavo.datasets import Dataset, Preprocessing, batches, load_dataset
+from octavo.cli.progress import progress, stages
+from octavo.datasets import Dataset, Preprocessing, load_dataset
 from octavo.errors import OctavoError
 from octavo.files import check_replaceable
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
-from octavo.targets import load_target
+from octavo.package import write_quantization
+from octavo.targets import Target, load_target
 
-__all__ = ["compile_model", "evaluate_build", "inspect_path", "profile_build", "run_build"]
+__all__ = ["compile_model", "evaluate_build", "inspect_path", "profile_build", "quantize_model", "run_build"]
 
+# How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
+CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "seed")
 KEYS = (
-    "model", "output", "calibration", "target", "name", "ranges", "granularity", "calibration_samples", "preprocessing",
-)  # fmt: skip
+    "model",
+    "output",
+    "calibration",
+    "evaluation",
+    "target",
+    "name",
+    *CHOICES,
+    "calibration_samples",
+    "preprocessing",
+)
 # The keys that are not texts.
-TYPES: Mapping[str, tuple[type, str]] = {
-    "calibration_samples": (int, "a whole number, 1 or more"),
-    "preprocessing": (dict, "a section"),
+TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "calibration_samples": ((int,), "a whole number, 1 or more"),
+    "seed": ((int,), "a whole number, 1 or more"),
+    "max_drop": ((int, float), "a number of points"),
+    "preprocessing": ((dict,), "a section"),
 }
 MAX_CONFIG_BYTES = 2**20
 
@@ -53,10 +66,10 @@ def _config(path: Path | None) -> dict[str, Any]:
     if unknown:
         raise OctavoError(str(path), f"has the unknown keys {', '.join(unknown)}", f"Allowed: {', '.join(KEYS)}.")
     for key, value in table.items():
-        kind, wanted = TYPES.get(key, (str, "a text in quotes"))
-        if type(value) is not kind or (isinstance(value, int) and value < 1):
+        kinds, wanted = TYPES.get(key, ((str,), "a text in quotes"))
+        if type(value) not in kinds or (kinds == (int,) and value < 1):
             raise OctavoError(f"{path}, {key}", f"is {value!r}", f"Give {wanted}.")
-    for key in ("model", "output", "calibration"):
+    for key in ("model", "output", "calibration", "evaluation"):
         if key in table:
             table[key] = path.parent / table[key]
     if table.get("target", "").endswith(".toml"):
@@ -69,35 +82,60 @@ def _preprocessing(table: Mapping[str, Any]) -> Preprocessing | None:
 
 
 def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:
-    """Load, calibrate, quantize, write."""
+    """Load, calibrate, quantize, write everything."""
+    options, target = _options(flags, config)
+    check_prefix(str(options.get("name", "model")))
+    quantized = _quantized(options)
+    build = api.export(
+        quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
+    )
+    if json:
+        emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})
+    else:
+        tables.story(quantized.plan)
+        tables.compiled(build)
+
+
+def quantize_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:
+    """Load, calibrate, quantize, write the network without C."""
+    options, _ = _options(flags, config)
+    quantized = _quantized(options)
+    folder = Path(options["output"])
+    refused = write_quantization(quantized, folder)
+    if json:
+        emit({**_story(quantized), "not_written": refused, "folder": str(folder)})
+    else:
+        tables.story(quantized.plan)
+        tables.written(folder, refused)
+
+
+def _options(flags: Mapping[str, Any], config: Path | None) -> tuple[dict[str, Any], Target]:
     options = {**_config(config), **flags}
     for key, hint in (("model", "MODEL"), ("output", "-o FOLDER")):
         if key not in options:
             raise typer.BadParameter(f"give {hint}, or {key} in the file of --config")
     target = load_target(options.get("target", "cortex-m4"))
-    check_prefix(str(options.get("name", "model")))
     check_replaceable(Path(options["output"]))
+    return options, target
+
+
+def _quantized(options: Mapping[str, Any]) -> Quantized:
+    """The model, quantized here unless it is already."""
     loaded = api.load(options["model"])
-    if isinstance(loaded, Quantized):
-        if "calibration" in options:
+    if not isinstance(loaded, Quantized):
+        return _calibrated(loaded, options)
+    for key in ("calibration", "evaluation", *CHOICES):
+        if key in options:
+            flag = f"--{key.replace('_', '-')}"
             raise OctavoError(
-                str(options["model"]), "is quantized already and takes no calibration data", "Leave out --calibration."
+                str(options["model"]), f"is quantized already: {flag} has no effect", f"Leave out {flag}."
             )
-        for key in ("ranges", "granularity"):
-            if key in options:
-                raise OctavoError(
-                    str(options["model"]), f"is quantized already: {key} has no effect", f"Leave out --{key}."
-                )
-        quantized = loaded
-    else:
-        quantized = _calibrated(loaded, options)
-    build = api.export(
-        quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
-    )
-    if json:
-        emit({**_summary(build), "folder": str(build.folder)})
-    else:
-        tables.compiled(build)
+    return loaded
+
+
+def _story(quantized: Quantized) -> dict[str, Any]:
+    plan = quantized.plan
+    return {"trail": list(plan.trail), "verdict": dict(plan.verdict), "notes": list(plan.notes)}
 
 
 def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
@@ -107,16 +145,20 @@ def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
             "is a float model and needs calibration data",
             "Give --calibration, 100 samples or more.",
         )
-    dataset = load_dataset(Path(options["calibration"]), _preprocessing(options))
-    dataset = _first(dataset, options.get("calibration_samples"))
-    with progress("calibrating", len(dataset)) as advance:
+    preprocessing = _preprocessing(options)
+    dataset = _first(load_dataset(Path(options["calibration"]), preprocessing), options.get("calibration_samples"))
+    held = load_dataset(Path(options["evaluation"]), preprocessing) if "evaluation" in options else None
+    chosen = {key: options[key] for key in CHOICES if key in options}
+    with stages() as stage:
         return api.quantize(
             graph,
-            batches(dataset),
+            dataset.inputs,
             str(options.get("target", "cortex-m4")),
-            str(options.get("ranges", "moving-average")),
-            str(options.get("granularity", "per-channel")),
-            advance,
+            labels=dataset.labels,
+            evaluation=None if held is None else held.inputs,
+            evaluation_labels=None if held is None else held.labels,
+            progress=stage,
+            **chosen,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from octavo.targets import Target
 
 if TYPE_CHECKING:
     from octavo.build import Build, Evaluation, Profile, RunResult
+    from octavo.ir.plan import QuantPlan
 
-__all__ = ["compiled", "evaluation", "layers", "outputs", "profiled", "targets"]
+__all__ = ["compiled", "evaluation", "layers", "outputs", "profiled", "story", "targets", "written"]
 
 # Names come from the user's files and may hold brackets and colons: nothing in a text is a style.
 _CONSOLE = Console(markup=False, emoji=False, highlight=False)
@@ -34,6 +35,39 @@ def _share(part: int | None, whole: int | None) -> str:
 
 def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
+
+
+def story(plan: QuantPlan) -> None:
+    """What was tried, how it ended, and what must be said."""
+    if plan.trail:
+        table = _table("rung", "seconds", "weight bytes", "drop", "agreement", "SQNR dB", title="Quantization")
+        for row in plan.trail:
+            drop, agreement, sqnr = row.get("drop"), row.get("agreement"), row.get("sqnr_db")
+            table.add_row(
+                str(row["rung"]),
+                f"{row['seconds']:.1f}",
+                f"{row['weight_bytes']:,}",
+                "-" if drop is None else f"{drop:.2f}",
+                "-" if agreement is None else f"{agreement:.2%}",
+                "-" if sqnr is None else f"{sqnr:.2f}",
+            )
+        _CONSOLE.print(table)
+    report = plan.verdict.get("report")
+    if report is not None:
+        low, high = report["drop_95"]
+        _CONSOLE.print(
+            f"On {report['samples']} samples that no rung has seen: drop {report['drop']:.2f} points "
+            f"(95 %: {low:.2f} to {high:.2f}), agreement {report['agreement']:.2%}, SQNR {report['sqnr_db']:.2f} dB"
+        )
+    for note in plan.notes:
+        _CONSOLE.print(f"note: {note}", style="yellow")
+
+
+def written(folder: Path, refused: Mapping[str, str]) -> None:
+    """Where the files are."""
+    _CONSOLE.print(f"files: {folder}")
+    for path, reason in refused.items():
+        _CONSOLE.print(f"not written: {path}: {reason}", style="yellow")
 
 
 def compiled(build: Build) -> None:

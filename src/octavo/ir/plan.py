@@ -47,6 +47,9 @@ class QuantPlan:
 
     ``integers`` are learned integers of weights, in place of the nearest ones; ``biases`` are corrected biases (float,
     one a channel), in place of the graph's. The graph itself stays the float network that was given.
+
+    ``trail`` lists what was tried (plain data, a row a rung), ``verdict`` how it ended, ``notes`` what must be
+    said aloud.
     """
 
     qparams: Mapping[str, QParams]
@@ -56,6 +59,9 @@ class QuantPlan:
     target: str = ""
     integers: Mapping[str, Array] = field(default_factory=dict)
     biases: Mapping[str, Array] = field(default_factory=dict)
+    trail: tuple[Mapping[str, Any], ...] = ()
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for attribute in ("qparams", "groups", "reasons", "integers", "biases"):

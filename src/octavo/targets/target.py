@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from octavo.errors import OctavoError
+from octavo.num.formats import FORMATS as KNOWN
 
 __all__ = ["Arithmetic", "Board", "Target", "available_targets", "load_target"]
 
 ROUNDINGS = ("tflm",)
-FORMATS = ("int8",)
+
 MAX_TOML_BYTES = 65536
 _FLAG = re.compile(r"-m[A-Za-z0-9.+=-]+")
 _MACHINE = re.compile(r"[a-z0-9-]+")
@@ -68,7 +69,7 @@ class Target:
     flash_bytes: int
     ram_bytes: int
     alignment: int = 4
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = tuple(KNOWN)
     arithmetic: Arithmetic = Arithmetic()
     board: Board | None = None
 
@@ -80,7 +81,7 @@ class Target:
         if self.alignment not in (1, 2, 4, 8, 16, 32):
             raise ValueError(f"alignment {self.alignment} must be a power of two up to 32")
         for name in self.formats:
-            _one_of("formats", name, FORMATS)
+            _one_of("formats", name, tuple(KNOWN))
 
 
 def available_targets() -> tuple[str, ...]:

@@ -52,6 +52,9 @@ def write_quantized(quantized: Quantized) -> dict[str, bytes]:
         "target": plan.target,
         "groups": dict(plan.groups),
         "reasons": dict(plan.reasons),
+        "trail": [{key: value for key, value in row.items() if key != "seconds"} for row in plan.trail],
+        "verdict": dict(plan.verdict),
+        "notes": plan.notes,
         "qparams": {name: _encode_qparams(q) for name, q in plan.qparams.items()},
     }
     tensors = {f"const:{name}": np.ascontiguousarray(array) for name, array in graph.consts.items()}
@@ -145,7 +148,9 @@ def _decode(document: dict[str, Any], tensors: dict[str, Any]) -> Quantized:
         levels = _levels(entry.get("levels"), tensors.get(f"factors:{name}"))
         qparams[name] = QParams(str(entry["dtype"]), *arrays, granularity, levels)
     plan = make_plan(graph, qparams, document["groups"], document["reasons"], str(document["target"]))
-    return Quantized(graph, replace(plan, integers=_named(tensors, "integers"), biases=_named(tensors, "bias")))
+    learned = replace(plan, integers=_named(tensors, "integers"), biases=_named(tensors, "bias"))
+    trail, notes = tuple(document["trail"]), tuple(map(str, document["notes"]))
+    return Quantized(graph, replace(learned, trail=trail, verdict=dict(document["verdict"]), notes=notes))
 
 
 def _named(tensors: dict[str, Any], kind: str) -> dict[str, Any]:

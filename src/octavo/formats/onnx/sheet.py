@@ -76,7 +76,9 @@ class Sheet:
         return self.put("Transpose", [name], f"{hint}.transposed", perm=list(perm))
 
     def encode(self, name: str, encoding: QParams, hint: str) -> str:
-        """QuantizeLinear and DequantizeLinear with an activation's encoding."""
+        """QuantizeLinear and DequantizeLinear with an activation's encoding; for float16 a Cast there and back."""
+        if encoding.dtype == "float16":
+            return self._as_float(self.put("Cast", [name], f"{hint}.float16", to=TensorProto.FLOAT16), hint)
         parameters = [
             self.constant(encoding.scale.reshape(()), f"{hint}.scale"),
             self.constant(encoding.zero_point.astype(encoding.dtype).reshape(()), f"{hint}.zero_point"),
@@ -104,6 +106,9 @@ class Sheet:
             encoding = self.qparams[name]
             integers = self.quantized.integers(name).transpose(perm)
             integers = integers if shape is None else integers.reshape(tuple(shape))
+            if encoding.dtype == "float16":
+                self._dequantized[key] = self._as_float(self.constant(integers, f"{name}.float16"), name)
+                return self._dequantized[key]
             scale, zero, axis = encoding.scale, encoding.zero_point, {}
             if isinstance(encoding.granularity, PerChannel):
                 axis = {"axis": list(perm).index(encoding.granularity.axis)}
@@ -118,11 +123,16 @@ class Sheet:
         """The int32 bias of a convolution or fully connected layer, dequantized by a node."""
         x, w = self.qparams[node.inputs[0]], self.qparams[node.inputs[1]]
         name = node.inputs[2]
+        if x.dtype == "float16":
+            return self.constant(self.quantized.bias(name).astype(np.float32), name)
         integers = quantize_bias(self.quantized.bias(name), x, w, node.source or node.name)
         scale = bias_scale(x, w).astype(np.float32)
         axis = {"axis": 0} if scale.size > 1 else {}
         scale = scale if scale.size > 1 else scale.reshape(())
         return self._dequantize(integers, scale, np.zeros(scale.shape, np.int32), name, axis)
+
+    def _as_float(self, name: str, hint: str) -> str:
+        return self.put("Cast", [name], f"{hint}.float32", to=TensorProto.FLOAT)
 
     def _dequantize(self, integers: Array, scale: Array, zero: Array, hint: str, axis: dict[str, int]) -> str:
         inputs = [
