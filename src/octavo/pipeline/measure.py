@@ -92,13 +92,13 @@ def measure(quantized: Quantized, samples: Samples, reference: Array, exact: boo
     )
 
 
-def interval(found: Measure) -> tuple[float, float]:
-    """A 95 % confidence interval of the drop, in points.
+def interval(found: Measure, z: float = 1.959964) -> tuple[float, float]:
+    """A confidence interval of the drop, in points; 95 % unless another normal quantile ``z`` is given.
 
     With labels: of the difference of two proportions measured on the same samples (normal approximation on the
     discordant pairs, one pair added to each side; Agresti and Min 2005). Without: Wilson's interval of the agreement.
     """
-    n, z = found.samples, 1.959964
+    n = found.samples
     if found.accuracy is not None:
         b, c = found.worse + 0.5, found.better + 0.5
         centre, spread = (b - c) / (n + 2), math.sqrt(max(b + c - (b - c) ** 2 / (n + 2), 0.0)) / (n + 2)
