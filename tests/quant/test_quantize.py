@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from octavo.analysis.compare import compare
 from octavo.errors import OctavoError
 from octavo.ir.build import GraphBuilder
 from octavo.ir.graph import Graph, TensorType
@@ -33,10 +34,16 @@ def joined() -> Graph:
 def test_fixed_encodings_in_conflict_get_a_requantize() -> None:
     graph = align(joined())
     kinds = [node.kind for node in graph.nodes]
-    assert kinds.count("Requantize") == 1
+    assert kinds.count("Requantize") == 2
     placement = place(graph)
     assert placement.groups["x"] == placement.groups["m"] == placement.groups["cat"]
-    assert placement.groups["t"] != placement.groups["cat"]
+    assert len({placement.groups[value] for value in ("s", "t", "cat")}) == 3
+
+
+def test_a_fixed_encoding_clips_nothing_that_it_is_joined_with() -> None:
+    """A sigmoid's [0, 1) must not become the encoding of values up to 3."""
+    data = np.random.default_rng(0).normal(size=(64, 4, 4, 2)).astype(np.float32)
+    assert compare(joined(), quantize_graph(joined(), [data]), data).outputs[0].sqnr_db > 33
 
 
 def test_shared_groups_have_one_encoding() -> None:
@@ -71,7 +78,6 @@ def vanishing() -> tuple[Graph, np.ndarray]:
 
 
 def test_bias_of_a_vanishing_channel_fits() -> None:
-    from octavo.analysis.compare import compare
 
     graph, data = vanishing()
     assert compare(graph, quantize_graph(graph, [data]), data).outputs[0].sqnr_db > 35

@@ -1,8 +1,8 @@
 """Which values share an encoding: the operators' constraints, solved by union-find.
 
 Cases: (1) Free: a group of its own; (2) Share: the output joins the inputs' group; (3) Fixed: the group's encoding is
-given; two different fixed encodings in one group are a conflict, which ``align`` resolves beforehand by inserting a
-Requantize on the offending input.
+given; a fixed encoding and another in one group are a conflict, which ``align`` resolves beforehand by inserting a
+Requantize on the fixed input.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
-from octavo.ops import Op, Requantize
+from octavo.ops import Maximum, Minimum, Op, Requantize
 from octavo.ops.base import Fixed, Share
 
 __all__ = ["Placement", "align", "place"]
@@ -58,6 +58,13 @@ def _shared_inputs(node: Node, share: Share) -> tuple[str, ...]:
     return node.inputs if share.inputs == (-1,) else tuple(node.inputs[index] for index in share.inputs)
 
 
+def _judges(graph: Graph, node: Node, share: Share) -> tuple[str, ...]:
+    """The inputs whose encodings must agree; a clamp's constant may saturate and adapts to the other."""
+    shared = _shared_inputs(node, share)
+    moving = tuple(value for value in shared if value not in graph.consts)
+    return moving if isinstance(node.op, Minimum | Maximum) else shared
+
+
 def _constraint(node: Node) -> object:
     assert isinstance(node.op, Op)
     return node.op.constraint()
@@ -90,7 +97,10 @@ def place(graph: Graph) -> Placement:
 
 
 def align(graph: Graph) -> Graph:
-    """Insert a Requantize where an operator would join values of different fixed encodings."""
+    """Insert a Requantize where an operator would join a value of a fixed encoding with one of another.
+
+    Without it, the fixed encoding (a sigmoid's [0, 1)) would clip the other values.
+    """
     groups = _Groups()
     nodes: list[Node] = []
     types = dict(graph.types)
@@ -101,10 +111,11 @@ def align(graph: Graph) -> Graph:
             groups.fixed[output] = constraint
         elif isinstance(constraint, Share):
             inputs = list(node.inputs)
+            mixed = len({groups.fixed.get(groups.find(v)) for v in _judges(graph, node, constraint)}) > 1
             for index, value in enumerate(inputs):
                 if value not in _shared_inputs(node, constraint):
                     continue
-                if not groups.compatible(value, output):
+                if mixed and groups.find(value) in groups.fixed:
                     fresh = f"{node.name}.requantize{index}"
                     types[fresh] = types[value]
                     nodes.append(Node(fresh, Requantize(), (value,), (fresh,), node.source))

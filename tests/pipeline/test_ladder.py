@@ -1,0 +1,163 @@
+"""The ladder: what it tries, when it stops, what it keeps and what it says."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+import octavo
+from octavo.errors import OctavoError
+from octavo.formats.native import read_quantized, write_quantized
+from octavo.ir.graph import Graph
+from octavo.ir.plan import Quantized
+from octavo.pipeline.ladder import weight_bytes
+from octavo.pipeline.measure import Measure, interval, measure, reference_outputs
+from octavo.pipeline.samples import gather, split
+from tests.networks.torch_networks import mobilenet_v2, seeded
+
+
+@cache
+def network() -> Graph:
+    torch.manual_seed(0)
+    module = seeded(mobilenet_v2, 0, (3, 32, 32))
+    graph = octavo.load(module, torch.zeros(1, 3, 32, 32))
+    assert isinstance(graph, Graph)
+    return graph
+
+
+@cache
+def images(count: int = 60) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, 3, 32, 32)).astype(np.float32)
+
+
+@cache
+def impossible() -> Quantized:
+    """Four bits without any loss: every rung is climbed."""
+    return octavo.quantize(network(), images(), format="int4", max_drop=0.0)
+
+
+def test_split_gives_each_sample_one_purpose() -> None:
+    samples, notes = gather(network(), images())
+    assert not notes
+    parts = split(samples, None, True)
+    assert parts.counts == {"calibration": 36, "search": 12, "report": 12}
+    seen = [part.inputs[network().inputs[0]] for part in (parts.calibration, parts.search, parts.report)]
+    rows = {row.tobytes() for part in seen for row in part}
+    assert len(rows) == 60
+    held, _ = gather(network(), images(44))
+    assert split(samples, held, True).counts == {"calibration": 60, "search": 22, "report": 22}
+    assert split(samples, None, True, 1).calibration.inputs.keys() == samples.inputs.keys()
+
+
+def test_too_few_samples_are_not_divided_and_it_is_said() -> None:
+    quantized = octavo.quantize(network(), images()[:8], max_drop=1.0)
+    assert quantized.plan.verdict["split"] == {"calibration": 8, "search": 0, "report": 0}
+    assert any("too few" in note for note in quantized.plan.notes)
+    assert "report" not in quantized.plan.verdict
+
+
+def test_without_a_target_only_the_plain_rung_runs_and_the_least_noise_wins() -> None:
+    quantized = octavo.quantize(network(), images(), granularity="per-tensor")
+    trail = quantized.plan.trail
+    assert [row["rung"] for row in trail] == [f"plain, equalization {k}" for k in ("none", "weights", "balance")]
+    samples, _ = gather(network(), images())
+    search = split(samples, None, False).search
+    found = measure(quantized, search, reference_outputs(network(), search))
+    assert found.sqnr_db == pytest.approx(max(row["sqnr_db"] for row in trail), abs=1e-6)
+
+
+def test_the_ladder_stops_at_the_first_rung_that_is_good_enough() -> None:
+    generous = octavo.quantize(network(), images(), max_drop=99.0)
+    assert {str(row["rung"]).split(",")[0] for row in generous.plan.trail} == {"plain"}
+    assert generous.plan.verdict["met"] is True
+
+
+def test_an_impossible_target_climbs_to_the_top_and_says_by_how_much_it_misses() -> None:
+    plan = impossible().plan
+    assert [row["rung"] for row in plan.trail][-2:] == [
+        "least-squares rounding, inputs compensated",
+        "least-squares rounding",
+    ]
+    assert plan.verdict["met"] is False
+    assert any("fine-tuning" in note for note in plan.notes)
+    low, high = plan.verdict["report"]["drop_95"]
+    assert low <= plan.verdict["report"]["drop"] <= high
+    best = max(float(row["sqnr_db"]) for row in plan.trail)
+    assert best > float(plan.trail[0]["sqnr_db"]) + 3, "learned rounding must beat plain rounding at 4 bits"
+
+
+def test_labels_make_the_drop_one_of_accuracy() -> None:
+    reference = reference_outputs(network(), gather(network(), images())[0])
+    labels = reference.reshape(len(reference), -1).argmax(1)
+    labels[::2] = 0
+    quantized = octavo.quantize(
+        network(), images(), max_drop=50.0, evaluation=images(), evaluation_labels=labels, ranges="minmax"
+    )
+    report = quantized.plan.verdict["report"]
+    assert report["samples"] == 30 and report["float_accuracy"] is not None
+    assert report["drop"] == pytest.approx(100 * (report["float_accuracy"] - report["accuracy"]))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.zeros(59, int), np.full(60, 10**6), np.zeros(60), np.full(60, -1)],
+    ids=["count", "high", "float", "low"],
+)
+def test_labels_that_do_not_match_are_refused(labels: np.ndarray) -> None:
+    with pytest.raises(OctavoError, match="labels"):
+        octavo.quantize(network(), images(), labels=labels, max_drop=1.0)
+
+
+def test_same_inputs_and_seed_give_the_same_bytes() -> None:
+    again = octavo.quantize(network(), images(), format="int4", max_drop=0.0)
+    assert write_quantized(again) == write_quantized(impossible())
+
+
+def test_the_trail_survives_storage(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    quantized = impossible()
+    for name, data in write_quantized(quantized).items():
+        (tmp_path / name).write_bytes(data)
+    back = read_quantized(tmp_path)
+    assert back.plan.notes == quantized.plan.notes and back.plan.verdict == quantized.plan.verdict
+    assert [row["rung"] for row in back.plan.trail] == [row["rung"] for row in quantized.plan.trail]
+    for name, array in quantized.plan.integers.items():
+        np.testing.assert_array_equal(back.plan.integers[name], array)
+
+
+def test_unknown_choices_are_refused_with_what_there_is() -> None:
+    for choice, known in (
+        ({"format": "int3"}, "affine"),
+        ({"granularity": "per-row"}, "per-channel"),
+        ({"ranges": "best"}, "percentile"),
+        ({"weight_ranges": "kl"}, "minmax"),
+        ({"equalization": "yes"}, "balance"),
+        ({"max_drop": -1.0}, "0 or more"),
+    ):
+        with pytest.raises(OctavoError) as caught:
+            octavo.quantize(network(), images()[:4], **choice)  # type: ignore[arg-type]
+        assert known in str(caught.value)
+
+
+def test_weight_bytes_count_the_bits_of_the_format() -> None:
+    sizes = {
+        name: weight_bytes(octavo.quantize(network(), images()[:4], format=name))
+        for name in ("affine", "int4", "float16")
+    }
+    weights = sum(network().types[n.inputs[1]].size for n in network().nodes if getattr(n.op, "weight", None))
+    assert sizes["affine"] > weights > sizes["int4"] > weights / 2
+    assert sizes["float16"] == pytest.approx(2 * weights, rel=0.02)
+
+
+def test_intervals_hold_what_they_promise() -> None:
+    """Coverage of the 95 % interval of the drop on simulated paired outcomes."""
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(2000):
+        worse, better = rng.binomial(200, 0.04), rng.binomial(200, 0.02)
+        found = Measure(200, 20.0, 0.95, 0.8, 0.8 - (worse - better) / 200, int(worse), int(better))
+        low, high = interval(found)
+        inside += low <= 2.0 <= high
+    assert 0.92 < inside / 2000 < 0.985
