@@ -45,7 +45,8 @@ def _quantization(workload: Workload) -> None:
         torch.onnx.export(
             workload.model, (torch.from_numpy(images[:1]),), str(path), dynamo=False, input_names=["image"]
         )
-        ours, _ = _timed(lambda: api.quantize(api.load(path), images, target="host"))
+        plain = {"equalization": "none", "ranges": "minmax", "weight_ranges": "minmax"}
+        ours, _ = _timed(lambda: api.quantize(api.load(path), images, "host", **plain))
         theirs, _ = _timed(lambda: _onnxruntime(path, images, Path(folder) / "quantized.onnx"))
     print(f"EfficientNet-Lite0: import, calibrate on {CALIBRATION} images, quantize (bar: 30 s)")
     print(f"  octavo                        {ours:8.2f} s")

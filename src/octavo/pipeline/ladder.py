@@ -196,7 +196,7 @@ def _rounded(state: _Climb, scheme: Scheme, max_drop: float | None) -> Rungs:
             state.stage("rounding", done, len(base.graph.nodes))
 
         user = _whole_in_user_order(base.graph, data)
-        rounded = least_squares_rounding(base, user, LeastSquares(compensate=compensate), progress)
+        rounded = least_squares_rounding(base, user, LeastSquares(0.3 if compensate else 0.01, compensate), progress)
         name = "least-squares rounding" + (", inputs compensated" if compensate else "")
         yield name, rounded, time.perf_counter() - start
         if max_drop is not None and state.score is not None and _meets(state.score, max_drop):

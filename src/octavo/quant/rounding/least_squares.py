@@ -48,6 +48,11 @@ class LeastSquares:
     max_bytes: int = 2**30
     seed: int = 0
 
+    @staticmethod
+    def for_bits(bits: int) -> LeastSquares:
+        """Settings that serve weights of so many bits: below 5 the inputs' error must be made good."""
+        return LeastSquares(damping=0.3, compensate=True) if bits < 5 else LeastSquares()
+
 
 def least_squares_rounding(
     quantized: Quantized,
