@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import accuracy, exactness, memory, post_training, speed
+from benchmarks import accuracy, exactness, memory, post_training, ranges, speed
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "exactness": exactness.main,
     "accuracy": accuracy.main,
     "post_training": post_training.main,
+    "ranges": ranges.main,
     "memory": memory.main,
     "speed": speed.main,
 }
