@@ -14,6 +14,7 @@ __all__ = ["BINS", "Densities", "Histogram"]
 
 BINS = 4096
 _SMALLEST = 2.0**-40
+_FLOAT32_REACH = 2.0**126
 Vector = NDArray[np.float64]
 
 
@@ -22,7 +23,8 @@ class Histogram:
     """Counts of values in BINS equal bins over [-reach, reach), ``reach`` a power of two that doubles when needed.
 
     Doubling adds neighbouring bins in pairs, so the result does not depend on the order of the batches. ``zeros`` are
-    counted apart: zero is a level of every format. NaN and infinite values make ``reach`` infinite, for good.
+    counted apart: zero is a level of every format. Bins are found in float32: a value within a millionth of ``reach``
+    of an edge may be counted into the neighbour. NaN and infinite values make ``reach`` infinite, for good.
     """
 
     reach: float = _SMALLEST
@@ -37,7 +39,8 @@ class Histogram:
             return replace(self, reach=math.inf)
         reach = max(self.reach, 2.0 ** (math.floor(math.log2(peak)) + 1)) if peak > 0 else self.reach
         zeros = batch.numel() - int(torch.count_nonzero(batch))
-        counts = torch.histc(batch.float(), BINS, -reach, reach).double().numpy()
+        wide = batch.float() if reach < _FLOAT32_REACH else batch.double()
+        counts = torch.histc(wide, BINS, -reach, reach).double().numpy()
         counts[BINS // 2] -= zeros
         return self.merge(Histogram(reach, counts, float(zeros)))
 

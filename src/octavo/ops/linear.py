@@ -15,7 +15,7 @@ from octavo.ops.integer.requantizing import BIAS_DTYPES
 from octavo.ops.unary import Clip
 from octavo.ops.window import Pair, Quad
 
-__all__ = ["bias_scale", "quantize_bias", "random_example", "requantized_parameters", "window_fields"]
+__all__ = ["bias_scale", "least_scale", "quantize_bias", "random_example", "requantized_parameters", "window_fields"]
 
 
 def bias_scale(x: QParams, w: QParams) -> NDArray[np.float64]:
@@ -25,6 +25,11 @@ def bias_scale(x: QParams, w: QParams) -> NDArray[np.float64]:
 
 _BIAS_BITS = {"int8": 31, "int16": 47}
 """Bits of an accumulator's magnitude, by the dtype of the activations: 16x8 requantizes a 48-bit number."""
+
+
+def least_scale(bias: Array, x: QParams) -> NDArray[np.float64]:
+    """float64 [channels]: the weights' scale below which the bias leaves 30 bits of the accumulator."""
+    return np.asarray(np.abs(bias.astype(np.float64)) / (float(x.scale[0]) * 2.0**30))
 
 
 def quantize_bias(bias: Array, x: QParams, w: QParams, where: str) -> NDArray[np.int32 | np.int64]:

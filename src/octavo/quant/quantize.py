@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node
@@ -16,6 +15,7 @@ from octavo.num.qparams import QParams
 from octavo.num.statistics import Range
 from octavo.ops import Maximum, Minimum, Op, Prelu, Softmax
 from octavo.ops.base import Fixed
+from octavo.ops.linear import least_scale
 from octavo.quant.observe import Batch, Observation, Progress, observe
 from octavo.quant.place import Placement, align, place
 from octavo.quant.ranges.weights import weight_qparams
@@ -170,8 +170,7 @@ def _fit_bias(graph: Graph, node: Node, weights: QParams, qparams: Mapping[str, 
     bias_name, source = node.inputs[op.bias], node.source or node.name
     if bias_name not in graph.consts:
         raise OctavoError(source, "its bias is not a constant", "Make the bias a constant of the model.")
-    bias = np.abs(graph.consts[bias_name].astype(np.float64))
-    least: NDArray[np.float64] = bias / (float(qparams[node.inputs[0]].scale[0]) * 2.0**30)
+    least = least_scale(graph.consts[bias_name], qparams[node.inputs[0]])
     if weights.scale.size == 1:
         least = least.max(keepdims=True)
     if (least > weights.scale).any() and bool(np.all(np.frexp(weights.scale)[0] == 0.5)):

@@ -61,5 +61,5 @@ def _kept(before: torch.Tensor | None, batch: torch.Tensor) -> torch.Tensor:
 
 
 def densities(statistics: Sequence[TensorStatistics]) -> Densities:
-    """The histograms of several tensors as densities."""
+    """The histograms of several tensors, at least one, as densities."""
     return Densities([entry.histogram or Histogram() for entry in statistics], [e.minmax.range for e in statistics])

@@ -19,6 +19,7 @@ from octavo.quant.statistics import TensorStatistics
 
 __all__ = ["RANGES", "RangeMethod", "find_ranges"]
 
+# Methods take at least one tensor.
 RangeMethod = Callable[[Sequence[TensorStatistics], ActivationFormat], list[Range]]
 
 RANGES: dict[str, RangeMethod] = {

@@ -45,7 +45,8 @@ def kl(statistics: Sequence[TensorStatistics], format: ActivationFormat) -> list
 def relative_entropy(counts: Vector, cuts: NDArray[np.int64], levels: int) -> Vector:
     """KL(P, Q) in nats, [T, cuts], for counts [T, bins]; all tensors and cuts at once, by cumulative sums.
 
-    A level whose bins are all empty under P's last bin counts as a billionth of everything.
+    A level whose bins are all empty under P's last bin counts as a billionth of everything; a cut below all values has
+    an infinite divergence.
     """
     total = np.maximum(counts.sum(1), 1e-300)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -58,11 +59,14 @@ def relative_entropy(counts: Vector, cuts: NDArray[np.int64], levels: int) -> Ve
     top = last + outside
     with np.errstate(divide="ignore", invalid="ignore"):
         p_log_p = entropies[:, cuts - 1] + np.where(top > 0, top * np.log(top), 0.0)
-    edges = np.arange(levels + 1)[None, :] * cuts[:, None] // levels
+    edges = -(-np.arange(levels + 1)[None, :] * cuts[:, None] // levels)
     q = np.maximum(np.diff(sums[:, edges], axis=2), 1e-9 * total[..., None])
-    spread = np.maximum(np.diff(filled[:, edges], axis=2), 1.0)
+    spread = np.diff(filled[:, edges], axis=2)
+    spread[:, :, -1] += (last == 0) & (outside > 0)
+    spread = np.maximum(spread, 1.0)
     p = np.diff(sums[:, edges], axis=2)
     p[:, :, -1] += outside
     inside = np.maximum(sums[:, cuts], 1e-9 * total)
     cross = (p * np.log(q / spread)).sum(2) - total * np.log(inside)
-    return np.asarray((p_log_p - total * np.log(total) - cross) / total)
+    found = (p_log_p - total * np.log(total) - cross) / total
+    return np.where(sums[:, cuts] > 0, found, np.inf)

@@ -73,6 +73,7 @@ def weight_qparams(weights: Array, format: WeightFormat, channel_axis: int, meth
     else:
         levels = Narrow(format.bits)
         scale = WEIGHT_RANGES[method](rows, levels, format.power_of_two)
+    scale = np.where(np.abs(rows).max(axis=1) > 0, scale, 0.0)
     granularity = PerTensor() if per_tensor else PerChannel(channel_axis)
     return QParams("int8", _usable(scale), np.zeros(len(scale), np.int32), granularity, levels)
 

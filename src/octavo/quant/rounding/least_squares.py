@@ -19,6 +19,7 @@ from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.num.levels import All, Grouped, PowersOfTwo
 from octavo.num.qparams import QParams
+from octavo.ops.linear import least_scale
 from octavo.quant.observe import Batch, as_inputs
 from octavo.quant.rounding.windows import Layout, layout_of, sample_positions
 from octavo.quant.simulate import fake_quantize
@@ -112,7 +113,8 @@ class _State:
         target = statistics.compensated(weights) if settings.compensate else weights
         encoding = plan.qparams[name]
         if settings.rescale:
-            encoding = _rescaled(target, encoding, statistics.importance, layout)
+            least = least_scale(self.quantized.bias(bias_name), plan.qparams[source])
+            encoding = _rescaled(target, encoding, statistics.importance, layout, least)
         levels = _round_columns(target, encoding, statistics.hessian, layout)
         real = levels * _scale_of(encoding, layout)
         shift = (weights @ statistics.mean_float[:, :, None] - real @ statistics.mean[:, :, None]).reshape(-1)
@@ -233,8 +235,13 @@ def _factors(encoding: QParams, layout: Layout) -> torch.Tensor | None:
     return torch.from_numpy(spread.astype(np.float64)).reshape(layout.groups, layout.outputs, layout.width)
 
 
-def _rescaled(weights: torch.Tensor, encoding: QParams, importance: torch.Tensor, layout: Layout) -> QParams:
-    """The scale, of multiples of the given one, with the least error weighted by ``importance``."""
+def _rescaled(
+    weights: torch.Tensor, encoding: QParams, importance: torch.Tensor, layout: Layout, least: Array
+) -> QParams:
+    """The scale, of multiples of the given one, with the least error weighted by ``importance``.
+
+    A channel whose scale would fall below ``least`` (its bias would overflow) keeps the given one.
+    """
     if isinstance(encoding.levels, Grouped):
         return encoding
     shifts_only = isinstance(encoding.levels, PowersOfTwo) or bool(np.all(np.frexp(encoding.scale)[0] == 0.5))
@@ -246,7 +253,9 @@ def _rescaled(weights: torch.Tensor, encoding: QParams, importance: torch.Tensor
         errors.append(error.sum().reshape(1, 1) if scale.numel() == 1 else error.sum(2))
     best = torch.stack(errors).argmin(0)
     chosen = scale.reshape(-1) * steps.double()[best].reshape(-1)
-    usable = weights.abs().amax(2).reshape(-1) > 0 if scale.numel() > 1 else torch.tensor([True])
+    floor = torch.from_numpy(least)
+    usable = (chosen >= floor) if scale.numel() > 1 else chosen >= floor.max()
+    usable &= weights.abs().amax(2).reshape(-1) > 0 if scale.numel() > 1 else torch.tensor([True])
     chosen = torch.where(usable, chosen, scale.reshape(-1))
     return replace(encoding, scale=chosen.numpy().astype(np.float32))
 
