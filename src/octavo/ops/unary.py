@@ -217,8 +217,13 @@ class Sigmoid(Unary):
         return Fixed(1 / 256, -128, 1 / 32768)
 
     def table(self, x: QParams, y: QParams) -> Array:
-        """TFLM's LOGISTIC."""
-        return tables.sigmoid_table(x, y)
+        """TFLM's LOGISTIC for its own output encoding, the float64 function for others (zero_point 0)."""
+        return tables.sigmoid_table(x, y) if self.is_native(y) else super().table(x, y)
+
+    @staticmethod
+    def is_native(y: QParams) -> bool:
+        """Whether the output has the int8 encoding of TensorFlow Lite's LOGISTIC."""
+        return float(y.scale[0]) == 1 / 256 and int(y.zero_point[0]) == -128
 
     def lower(self, site: Site) -> Lowered:
         """A lookup of int8, TFLM's interpolated table of int16."""

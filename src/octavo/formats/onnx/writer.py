@@ -25,7 +25,7 @@ _IR_VERSION = 8
 def write_onnx_qdq(quantized: Quantized) -> bytes:
     """The .onnx file of a quantized network."""
     graph, sheet = quantized.graph, Sheet(quantized)
-    wide = [name for name in graph.activations() if quantized.plan.qparams[name].dtype != "int8"]
+    wide = [name for name in graph.activations() if quantized.plan.qparams[name].dtype == "int16"]
     if wide:
         raise OctavoError(
             wide[0],

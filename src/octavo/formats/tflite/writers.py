@@ -225,6 +225,14 @@ def table(part: Part) -> None:
     part.emit("GATHER", 2, [entries, indices], part.y(), "GatherOptions")
 
 
+def _sigmoid(part: Part) -> None:
+    """LOGISTIC with its own output encoding, a table with another."""
+    if part.site.dtype() == "int8" and not part.op.is_native(part.site.y()):
+        table(part)
+    else:
+        _simple(part, kind="LOGISTIC", version=2)
+
+
 def alias(part: Part) -> None:
     """An operator that does nothing."""
     part.draft.index[part.node.outputs[0]] = part.x()
@@ -287,7 +295,7 @@ WRITERS: Mapping[type[ops.Op], Callable[[Part], None]] = {
     ops.Reshape: _reshape,
     ops.ResizeBilinear: partial(_resize, kind="RESIZE_BILINEAR", options_type="ResizeBilinearOptions"),
     ops.ResizeNearest: partial(_resize, kind="RESIZE_NEAREST_NEIGHBOR", options_type="ResizeNearestNeighborOptions"),
-    ops.Sigmoid: partial(_simple, kind="LOGISTIC", version=2),
+    ops.Sigmoid: _sigmoid,
     ops.Slice: _slice,
     ops.Softmax: _softmax,
     ops.Sub: partial(_binary, kind="SUB", options_type="SubOptions", fused=True),
