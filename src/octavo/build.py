@@ -57,7 +57,7 @@ class Build:
             if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
                 raise ValueError("manifest.json is too large")
             manifest = json.loads(manifest_path.read_text())
-            target = load_target(str(manifest["target"]))
+            target = load_target(path / "target.toml")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OctavoError(
                 str(path), f"is not a folder that octavo compile wrote ({error})", "Run octavo compile first."

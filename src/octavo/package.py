@@ -26,7 +26,7 @@ from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import IntegerOp
 from octavo.run.integer_run import integer_run
-from octavo.targets import Target, load_target
+from octavo.targets import Target, load_target, target_text
 
 __all__ = ["export", "write_quantization"]
 
@@ -41,12 +41,14 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
-    chosen = load_target(target or quantized.plan.target or "cortex-m4")
+    wanted = target or quantized.plan.target or "cortex-m4"
+    chosen = load_target(wanted)
     model = lower(quantized)
     verify(model.graph, "integer graph")
     arena = plan_arena(model.graph, chosen.alignment)
     _check_fit(model, arena, chosen)
     files = {f"c/{path}": data for path, data in emit(model, arena, name, _golden(model)).items()}
+    files["target.toml"] = target_text(wanted).encode()
     files |= {f"quantized/{path}": data for path, data in write_quantized(quantized).items()}
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -86,6 +87,14 @@ class Densities:
         powers = (np.ones_like(left), (left + right) / 2, (left * left + left * right + right * right) / 3)
         self._sums = [np.pad(np.cumsum(self.counts * p, axis=1), ((0, 0), (1, 0))) for p in powers]
         self.total = self._sums[0][:, -1]
+
+    def take(self, rows: NDArray[np.int64]) -> Densities:
+        """Some of the densities."""
+        part = copy.copy(self)
+        for name in ("counts", "reach", "zeros", "low", "high", "width", "total"):
+            setattr(part, name, getattr(self, name)[rows])
+        part._sums = [sums[rows] for sums in self._sums]
+        return part
 
     def below(self, edges: Vector) -> tuple[Vector, Vector, Vector]:
         """For edges [T, ...]: count, sum and sum of squares of the values below each edge."""

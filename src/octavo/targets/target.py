@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from octavo.errors import OctavoError
 from octavo.num.formats import FORMATS as KNOWN
 
-__all__ = ["Arithmetic", "Board", "Target", "available_targets", "load_target"]
+__all__ = ["Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
 ROUNDINGS = ("tflm",)
 
@@ -92,21 +92,25 @@ def available_targets() -> tuple[str, ...]:
 
 def load_target(name: str | Path) -> Target:
     """A target by name, or from a TOML file of the user's. OctavoError lists what is allowed."""
+    text, content = str(name), target_text(name)
+    try:
+        return _build(tomllib.loads(content))
+    except (ValueError, TypeError) as error:
+        raise OctavoError(f"target {text}", str(error), "Correct the file; docs/targets.md lists the keys.") from error
+
+
+def target_text(name: str | Path) -> str:
+    """The TOML text that describes a target, by name or path."""
     text = str(name)
     if text.endswith(".toml"):
         path = Path(text)
         if not path.is_file() or path.stat().st_size > MAX_TOML_BYTES:
             raise OctavoError(f"target {text}", "is not a target file", "Give the path of a small TOML file.")
-        content = path.read_text(errors="replace")
-    elif text in available_targets():
-        content = files("octavo.targets").joinpath(f"{text}.toml").read_text()
-    else:
-        known = ", ".join(available_targets())
-        raise OctavoError(f"target {text}", "is unknown", f"Use one of {known}, or the path of a .toml file.")
-    try:
-        return _build(tomllib.loads(content))
-    except (ValueError, TypeError) as error:
-        raise OctavoError(f"target {text}", str(error), "Correct the file; docs/targets.md lists the keys.") from error
+        return path.read_text(errors="replace")
+    if text in available_targets():
+        return files("octavo.targets").joinpath(f"{text}.toml").read_text()
+    known = ", ".join(available_targets())
+    raise OctavoError(f"target {text}", "is unknown", f"Use one of {known}, or the path of a .toml file.")
 
 
 def _build(document: Mapping[str, Any]) -> Target:

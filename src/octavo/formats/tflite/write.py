@@ -18,6 +18,10 @@ def write_tflite(quantized: Quantized) -> bytes:
     TFLite-Micro's reference kernels compute from it the integers of ``lower``. OctavoError names the first node that
     TensorFlow Lite cannot express exactly.
     """
+    if any(encoding.dtype == "float16" for encoding in quantized.plan.qparams.values()):
+        raise OctavoError(
+            quantized.graph.name, "TensorFlow Lite export: float16 has no integer form", "Use the ONNX file."
+        )
     draft = Draft(quantized)
     inputs = [draft.value(name) for name in quantized.graph.inputs]
     for node in quantized.graph.nodes:

@@ -52,8 +52,25 @@ def _symmetric(known: Densities, peak: Vector, format: ActivationFormat) -> Vect
 
 
 def _affine(known: Densities, low: Vector, high: Vector) -> Vector:
-    """[T, 2]."""
-    shares = np.stack(np.meshgrid(_COARSE, _COARSE, indexing="ij"), -1).reshape(1, -1, 2)
+    """[T, 2]. An end at zero needs no search."""
+    found = np.empty((len(low), 2))
+    one_sided = (low == 0) | (high == 0)
+    for rows, alone in ((np.flatnonzero(one_sided), True), (np.flatnonzero(~one_sided), False)):
+        if rows.size:
+            found[rows] = _searched(known.take(rows), low[rows], high[rows], alone)
+    return found
+
+
+def _grid(steps: Vector, one_sided: bool) -> Vector:
+    """[1, C, 2]: shares of both ends; the same share for both where one of them is zero."""
+    if one_sided:
+        return np.stack([steps, steps], -1)[None]
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(1, -1, 2)
+
+
+def _searched(known: Densities, low: Vector, high: Vector, one_sided: bool) -> Vector:
+    """The best ends [T, 2] by a coarse and two fine searches."""
+    shares = _grid(_COARSE, one_sided)
     shares = np.broadcast_to(shares, (len(low), *shares.shape[1:]))
     for width in (0.05, 0.01, None):
         lows, highs = low[:, None] * shares[..., 0], high[:, None] * shares[..., 1]
@@ -63,9 +80,7 @@ def _affine(known: Densities, low: Vector, high: Vector) -> Vector:
         best = np.take_along_axis(shares, errors.argmin(1)[:, None, None], 1)
         if width is None:
             break
-        steps = np.linspace(-width, width, 9)
-        around = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(1, -1, 2)
-        shares = np.clip(best + around, 0.02, 1.0)
+        shares = np.clip(best + _grid(np.linspace(-width, width, 9), one_sided), 0.02, 1.0)
     chosen = best[:, 0]
     return np.stack([low * chosen[:, 0], high * chosen[:, 1]], axis=1)
 

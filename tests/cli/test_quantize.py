@@ -1,0 +1,84 @@
+"""Formats, ranges, the ladder and ``octavo quantize`` as a user calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.networks import octavo
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize("format", ["symmetric", "power-of-two", "16x8", "int4", "log2"])
+def test_every_integer_format_compiles_and_evaluates(format: str, shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    answer = octavo(
+        capsys, "compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--target", "host",
+        "--format", format, "-o", tmp_path / "build", "--json",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert [row["rung"] for row in answer.document["trail"]][0] == "plain, equalization none"
+    result = octavo(capsys, "eval", tmp_path / "build", "--data", shelf / "data.npz", "--json").document
+    assert result["sqnr_db"] > (30 if format == "16x8" else 8)
+
+
+def test_quantize_writes_the_network_without_c(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = ("quantize", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "-o", tmp_path / "q")
+    answer = octavo(capsys, *command, "--granularity", "per-tensor", "--ranges", "kl", "--weight-ranges", "percentile")
+    assert answer.code == 0, answer.err
+    files = {str(path.relative_to(tmp_path / "q")) for path in (tmp_path / "q").rglob("*") if path.is_file()}
+    assert files == {
+        "manifest.json", "model.tflite", "model_qdq.onnx", "quantized/graph.json", "quantized/tensors.safetensors",
+    }  # fmt: skip
+    assert "plain, equalization weights" in answer.out and str(tmp_path / "q") in answer.out
+
+
+def test_float16_goes_to_onnx_only(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = (shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--format", "float16", "-o", tmp_path / "q")
+    refused = octavo(capsys, "compile", *command)
+    assert refused.code == 1 and "octavo quantize" in refused.err and not (tmp_path / "q").exists()
+    document = octavo(capsys, "quantize", *command, "--json").document
+    assert list(document["not_written"]) == ["model.tflite"] and "float16" in document["not_written"]["model.tflite"]
+    assert (tmp_path / "q" / "model_qdq.onnx").is_file()
+
+
+def test_the_ladder_tells_its_story(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = (
+        "compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--evaluation", shelf / "data.npz",
+        "--format", "int4", "--max-drop", "0", "-o", tmp_path / "build",
+    )  # fmt: skip
+    document = octavo(capsys, *command, "--json").document
+    assert document["trail"][-1]["rung"].startswith("least-squares rounding")
+    assert document["verdict"]["split"] == {"calibration": 40, "search": 20, "report": 20}
+    assert document["verdict"]["report"]["float_accuracy"] is not None
+    answer = octavo(capsys, *command)
+    assert answer.code == 0 and "no rung has seen" in answer.out and "note:" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--format", "int5"), "affine, symmetric"),
+        (("--granularity", "per-row"), "per-channel"),
+        (("--granularity", "per-group"), "6 bits"),
+        (("--ranges", "guess"), "cross-entropy"),
+        (("--equalization", "maybe"), "balance"),
+    ],
+)
+def test_wrong_choices_are_refused(
+    flags: tuple[str, str], said: str, shelf: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    command = ("compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "-o", tmp_path / "build")
+    answer = octavo(capsys, *command, *flags)
+    assert answer.code == 1 and said in answer.err and not (tmp_path / "build").exists()
+
+
+def test_a_target_may_forbid_a_format(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "npu.toml").write_text(
+        'name = "npu"\ndescription = "shifts"\nflash_bytes = 100000\nram_bytes = 100000\nformats = ["power-of-two"]\n'
+    )
+    command = ("compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--target", tmp_path / "npu.toml")
+    answer = octavo(capsys, *command, "-o", tmp_path / "build")
+    assert answer.code == 1 and "power-of-two" in answer.err and "affine" in answer.err
+    assert octavo(capsys, *command, "-o", tmp_path / "build", "--format", "power-of-two").code == 0
