@@ -45,7 +45,7 @@ def test_a_users_file(tmp_path: Path) -> None:
         (("name =", "nam ="), "nam"),
         (("flash_bytes = 65536", "flash_bytes = 0"), "positive"),
         (("ram_bytes", "alignment = 3\nram_bytes"), "alignment"),
-        (("ram_bytes", 'formats = ["int3"]\nram_bytes'), "int8"),
+        (("ram_bytes", 'formats = ["int3"]\nram_bytes'), "allowed: affine"),
         (('"-mthumb"', '"-o/etc/passwd"'), "flags"),
         (("mps2-an386", "mps2;rm"), "machine"),
         (("[0, 65536]", "[0]"), "flash"),
