@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import accuracy, exactness, memory, post_training, ranges, speed
+from benchmarks import accuracy, exactness, memory, mobilenet, post_training, ranges, speed
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "exactness": exactness.main,
     "accuracy": accuracy.main,
     "post_training": post_training.main,
     "ranges": ranges.main,
+    "mobilenet": mobilenet.main,
     "memory": memory.main,
     "speed": speed.main,
 }
