@@ -40,9 +40,9 @@ def correct_bias(quantized: Quantized, data: Batch, max_bytes: int = 2**30) -> Q
         for node in graph.nodes:
             if isinstance(node.op, Op) and node.op.bias is not None:
                 source = node.inputs[0]
-                means = tuple(values[source].double().mean(0).numpy() for values in (state.float, state.rounded))
+                mean, rounded = (v[source].double().mean(0).numpy() for v in (state.float, state.rounded))
                 how = f"mean of the float layer on {count} samples"
-                state.quantized = _corrected(state.quantized, node, counted, *means, how)
+                state.quantized = _corrected(state.quantized, node, counted, mean, rounded, how)
             state.advance(node)
     return state.quantized
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,7 +29,8 @@ def expected_statistics(graph: Graph, input_range: InputRange | None = None, spr
     A batch norm makes its output's channels have mean beta and standard deviation |gamma|; read as normal variables
     they pass through the operators as octavo.quant.propagate says. The range of an activation is the widest of its
     channels' mean -+ ``spread`` standard deviations, cut where its clip cuts. Histograms are mixtures of the clipped
-    normals, so that every range method works.
+    normals, so that every range method works; a network's outputs have none and keep their extremes, because what
+    matters of a classifier's logits are the few largest, which a normal variable does not know.
 
     Two things are assumed: inputs of a window are independent where a linear layer has no batch norm, and so are the
     branches of an Add. ``input_range`` is the range of the network's input (one for all, or by name), read as if its
@@ -55,7 +57,10 @@ def expected_statistics(graph: Graph, input_range: InputRange | None = None, spr
             )
         notes[node.outputs[0]] = f"expected from batch norm, no data; mean -+ {spread:g} standard deviations"
     reach = {name: _REACH for name in graph.inputs}
-    return Observation({name: _statistics(state, reach.get(name, spread)) for name, state in states.items()}, 0, notes)
+    statistics = {name: _statistics(state, reach.get(name, spread)) for name, state in states.items()}
+    for name in graph.outputs:
+        statistics[name] = replace(statistics[name], histogram=None)
+    return Observation(statistics, 0, notes)
 
 
 def require_moments(graph: Graph) -> None:
