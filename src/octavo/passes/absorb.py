@@ -117,9 +117,10 @@ def _ceiling(graph: Graph, link: Link) -> Vector:
 def _affected(source: str, amount: Vector, mean: Vector, deviation: Vector) -> Absorbed:
     """P(y < c) over all channels, and E max(c - max(y, 0), 0) over those that moved, for normal y."""
     z = (amount - mean) / np.maximum(deviation, 1e-300)
-    below = np.where(amount > 0, torch.special.ndtr(torch.from_numpy(z)).numpy(), 0.0)
+    varies = (amount > 0) & (deviation > 0)
+    below = np.where(varies, torch.special.ndtr(torch.from_numpy(z)).numpy(), 0.0)
     density = np.exp(-0.5 * np.clip(z, -40, 40) ** 2) / math.sqrt(2 * math.pi)
-    excess = np.where(amount > 0, (amount - mean) * below + deviation * density, 0.0)
+    excess = np.where(varies, (amount - mean) * below + deviation * density, 0.0)
     moved = int((amount > 0).sum())
     return Absorbed(source, moved, float(amount.max()), float(below.mean()), float(excess.sum() / moved))
 

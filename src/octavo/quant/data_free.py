@@ -11,7 +11,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
 from octavo.num.normals import ClippedNormals
 from octavo.num.statistics import MinMax, MovingAverage, Range
-from octavo.ops import Conv2D, FullyConnected, Pad
+from octavo.ops import Conv2D, FullyConnected, LogSoftmax, Pad, Softmax
 from octavo.quant.observe import Observation
 from octavo.quant.propagate import propagated
 from octavo.quant.statistics import TensorStatistics
@@ -20,6 +20,7 @@ __all__ = ["InputRange", "expected_statistics", "require_moments"]
 
 InputRange = Range | Mapping[str, Range]
 _REACH = 3.0
+_LOGITS = 8.0
 _SHARED = 0.9
 
 
@@ -29,8 +30,9 @@ def expected_statistics(graph: Graph, input_range: InputRange | None = None, spr
     A batch norm makes its output's channels have mean beta and standard deviation |gamma|; read as normal variables
     they pass through the operators as octavo.quant.propagate says. The range of an activation is the widest of its
     channels' mean -+ ``spread`` standard deviations, cut where its clip cuts. Histograms are mixtures of the clipped
-    normals, so that every range method works; a network's outputs have none and keep their extremes, because what
-    matters of a classifier's logits are the few largest, which a normal variable does not know.
+    normals, so that every range method works. A network's outputs and what a Softmax reads have none, and keep
+    extremes of 8 standard deviations or more: what matters of a classifier's logits are the few largest, which a
+    normal variable does not know.
 
     Two things are assumed: inputs of a window are independent where a linear layer has no batch norm, and so are the
     branches of an Add. ``input_range`` is the range of the network's input (one for all, or by name), read as if its
@@ -56,9 +58,10 @@ def expected_statistics(graph: Graph, input_range: InputRange | None = None, spr
                 node.source or node.name, "its expected values are not finite", "Check the batch norms before it."
             )
         notes[node.outputs[0]] = f"expected from batch norm, no data; mean -+ {spread:g} standard deviations"
-    reach = {name: _REACH for name in graph.inputs}
+    logits = {node.inputs[0] for node in graph.nodes if isinstance(node.op, Softmax | LogSoftmax)}.union(graph.outputs)
+    reach = {name: _REACH for name in graph.inputs} | {name: max(spread, _LOGITS) for name in logits}
     statistics = {name: _statistics(state, reach.get(name, spread)) for name, state in states.items()}
-    for name in graph.outputs:
+    for name in logits:
         statistics[name] = replace(statistics[name], histogram=None)
     return Observation(statistics, 0, notes)
 
