@@ -25,6 +25,7 @@ from octavo.ops import (
 from octavo.passes.fold_batch_norm import fold_batch_norm
 from octavo.passes.pipeline import normalize
 from octavo.passes.replace_batch_norm import replace_batch_norm
+from octavo.passes.rewrite import rename_values
 
 LINEAR: list[tuple[Any, tuple[int, ...], int]] = [
     (Conv2D(), (6, 3, 3, 4), 6),
@@ -192,3 +193,86 @@ def test_a_long_chain_folds_at_once() -> None:
         x = s.add(Mul() if index % 2 else Add(), [x, s.random(1, 1, 1, 4, low=0.6)], "step")
     after = applied(fold_batch_norm, s.finish([linear(s, x, LINEAR[0])]))
     assert kinds(after) == {"Conv2D": 1}
+
+
+def moments_of(graph: Graph) -> Any:
+    """Of the graph's only convolution."""
+    node = next(node for node in graph.nodes if node.kind == "Conv2D")
+    return graph.moments.get(node.inputs[2])
+
+
+def normed(*then: str) -> tuple[Graph, tuple[Any, Any]]:
+    """A convolution with batch norm and more affine functions; the norm's moments."""
+    s = Source()
+    y = linear(s, s.plain(6, 5, 4), LINEAR[0])
+    gamma, beta, mean, variance = s.norm_parameters(6)
+    y = s.add(BatchNorm(1e-3), [y, gamma, beta, mean, variance], "norm")
+    for what in then:
+        if what == "mul":
+            y = s.add(Mul(), [y, s.values([-2.0, 1, 3, 0.5, 1, 1], (1, 1, 1, 6))], "scaled")
+        elif what == "add":
+            y = s.add(Add(RELU), [y, s.values(1.5)], "shifted")
+        else:
+            y = s.relu(y)
+    deviation = np.abs(s.value(gamma)) * np.sqrt(s.value(variance) / (s.value(variance) + 1e-3))  # type: ignore[operator]
+    return s.finish([y]), (s.value(beta), deviation)
+
+
+def test_moments_are_the_norms() -> None:
+    graph, (mean, deviation) = normed("relu")
+    for found in (moments_of(fold_batch_norm(graph)), moments_of(normalize(graph))):
+        np.testing.assert_allclose(found[0], mean, rtol=1e-6)
+        np.testing.assert_allclose(found[1], deviation, rtol=1e-6)
+        assert found[0].dtype == found[1].dtype == np.float64
+
+
+def test_later_folds_move_the_moments() -> None:
+    graph, (mean, deviation) = normed("mul", "add")
+    scale = np.array([-2.0, 1, 3, 0.5, 1, 1])
+    found = moments_of(normalize(graph))
+    np.testing.assert_allclose(found[0], mean * scale + 1.5, rtol=1e-6)
+    np.testing.assert_allclose(found[1], deviation * np.abs(scale), rtol=1e-6)
+
+
+def test_folding_before_keeps_the_moments() -> None:
+    s = Source()
+    x = s.add(Mul(), [s.plain(6, 5, 4), s.random(1, 1, 1, 4)], "scaled")
+    graph = s.finish([norm(s, linear(s, x, LINEAR[0]))])
+    after = normalize(graph)
+    assert kinds(after) == {"Conv2D": 1} and len(after.moments) == 1
+
+
+def test_other_affine_functions_tell_no_moments() -> None:
+    s = Source()
+    y = s.add(Mul(), [linear(s, s.plain(6, 5, 4), LINEAR[0]), s.random(1, 1, 1, 6)], "m")
+    assert not normalize(s.finish([y])).moments
+
+
+def test_moments_leave_with_their_bias() -> None:
+    graph = normalize(normed()[0])
+    (bias,) = graph.moments
+    assert not graph.with_(consts={k: v for k, v in graph.consts.items() if k != bias}).moments
+    renamed = rename_values(graph, {bias: "other"})
+    assert list(renamed.moments) == ["other"]
+
+
+def test_equal_biases_of_different_moments_stay_apart() -> None:
+    s = Source()
+    x = s.plain(6, 5, 4)
+    ys = []
+    for gamma in (1.0, 2.0, 2.0):
+        y = s.add(Conv2D(), [x, s.random(6, 1, 1, 4), s.values(np.zeros(6), (6,))], "y")
+        parameters = [s.values(np.full(6, value), (6,)) for value in (gamma, 0.0, 0.0, 1.0)]
+        ys.append(s.add(BatchNorm(1e-3), [y, *parameters], "norm"))
+    after = normalize(s.finish(ys))
+    biases = [node.inputs[2] for node in after.nodes]
+    assert len(set(biases)) == 2 and biases[1] == biases[2]
+    assert [float(after.moments[bias][1][0]) for bias in biases] == pytest.approx([1.0, 2.0, 2.0], rel=1e-3)
+
+
+def test_a_norm_that_stays_tells_its_moments() -> None:
+    s = Source()
+    x = s.plain(6, 5, 4)
+    after = normalize(s.finish([s.relu(norm(s, x)), s.relu(x)]))
+    node = next(node for node in after.nodes if node.kind == "DepthwiseConv2D")
+    assert node.inputs[2] in after.moments

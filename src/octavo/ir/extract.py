@@ -19,4 +19,4 @@ def extract(graph: Graph, nodes: Sequence[Node]) -> Graph:
     outputs = tuple(value for node in nodes for value in node.outputs if value in outside)
     consts = {value: graph.consts[value] for value in read if value in graph.consts}
     types = {value: graph.types[value] for value in (*read, *made)}
-    return Graph(graph.name, inputs, outputs, tuple(nodes), types, consts)
+    return Graph(graph.name, inputs, outputs, tuple(nodes), types, consts, moments=graph.moments)

@@ -15,9 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Graph", "Node", "Operator", "TensorType"]
+__all__ = ["Array", "Graph", "Moments", "Node", "Operator", "TensorType"]
 
 Array = NDArray[Any]
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Mean and standard deviation of each channel."""
 
 DTYPES = ("float32", "float64", "int8", "int16", "int32", "int64")
 
@@ -74,6 +76,9 @@ class Graph:
     ``layouts`` says, for an input or output whose axes were reordered on import, the permutation between the user's
     order and the graph's: an input is ``user.transpose(layouts[name])``, an output is ``graph_value.transpose(...)``
     to get the user's order. A missing entry means the orders agree.
+
+    ``moments`` are what training knew of linear layers' outputs before their activation, by the name of the layer's
+    bias: a folded batch norm's mean and standard deviation. They leave with the bias.
     """
 
     name: str
@@ -83,10 +88,13 @@ class Graph:
     types: Mapping[str, TensorType]
     consts: Mapping[str, Array] = field(default_factory=dict)
     layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    moments: Mapping[str, Moments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for attribute in ("types", "consts", "layouts"):
             object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
+        known = {name: pair for name, pair in self.moments.items() if name in self.consts}
+        object.__setattr__(self, "moments", MappingProxyType(known))
 
     def producers(self) -> dict[str, Node]:
         """The node that defines each value."""
@@ -114,5 +122,5 @@ class Graph:
 
     def __reduce__(self) -> Any:
         fields = ("name", "inputs", "outputs", "nodes")
-        maps = (dict(self.types), dict(self.consts), dict(self.layouts))
+        maps = (dict(self.types), dict(self.consts), dict(self.layouts), dict(self.moments))
         return Graph, (*(getattr(self, name) for name in fields), *maps)

@@ -15,12 +15,31 @@ from octavo.ops.integer.requantizing import BIAS_DTYPES
 from octavo.ops.unary import Clip
 from octavo.ops.window import Pair, Quad
 
-__all__ = ["bias_scale", "least_scale", "quantize_bias", "random_example", "requantized_parameters", "window_fields"]
+__all__ = [
+    "bias_scale",
+    "least_scale",
+    "over_weights",
+    "quantize_bias",
+    "random_example",
+    "requantized_parameters",
+    "window_fields",
+]
 
 
 def bias_scale(x: QParams, w: QParams) -> NDArray[np.float64]:
     """float64 [channels or 1]: the scale of the accumulator and so of the bias."""
     return x.scale.astype(np.float64) * w.scale.astype(np.float64)
+
+
+def over_weights(op: Op, vector: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A number per input channel of a linear operator, so that it broadcasts over its weights of ``shape``."""
+    groups = getattr(op, "groups", 1)
+    if op.channel_axis == 3:
+        return np.repeat(vector, shape[3] // vector.size)
+    if groups > 1:
+        grouped = np.repeat(vector.reshape(groups, -1), shape[0] // groups, axis=0)
+        return grouped.reshape(shape[0], 1, 1, shape[3])
+    return vector
 
 
 _BIAS_BITS = {"int8": 31, "int16": 47}

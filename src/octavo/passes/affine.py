@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
-from octavo.ir.graph import Node
+from octavo.ir.graph import Moments, Node
 from octavo.ops import NONE, Add, BatchNorm, Clip, Mul, Neg, Sub
 from octavo.passes.rewrite import Draft
 
@@ -19,16 +19,25 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Affine:
-    """activation(x * scale + shift), scale and shift float64 [channels]."""
+    """activation(x * scale + shift), scale and shift float64 [channels].
+
+    ``moments`` are mean and standard deviation of x * scale + shift where a batch norm tells them.
+    """
 
     x: str
     scale: Vector
     shift: Vector
     activation: Clip = NONE
+    moments: Moments | None = None
 
     def after(self, inner: Affine) -> Affine:
         """This function of what ``inner``, which has no activation, gives."""
-        return Affine(inner.x, inner.scale * self.scale, inner.shift * self.scale + self.shift, self.activation)
+        scale, shift = inner.scale * self.scale, inner.shift * self.scale + self.shift
+        return Affine(inner.x, scale, shift, self.activation, self.moments or self.moved(inner.moments))
+
+    def moved(self, moments: Moments | None) -> Moments | None:
+        """Moments of x * scale + shift from those of x, or None."""
+        return None if moments is None else (moments[0] * self.scale + self.shift, moments[1] * np.abs(self.scale))
 
 
 def affine_of(draft: Draft, node: Node | None) -> Affine | None:
@@ -67,7 +76,8 @@ def _batch_norm(draft: Draft, node: Node) -> Affine | None:
             "Repair the running variance of this layer or give it a positive epsilon.",
         )
     scale = gamma / np.sqrt(variance + node.op.epsilon)
-    return Affine(node.inputs[0], scale, beta - mean * scale)
+    deviation = np.abs(scale) * np.sqrt(np.maximum(variance, 0.0))
+    return Affine(node.inputs[0], scale, beta - mean * scale, moments=(beta, deviation))
 
 
 def _arithmetic(draft: Draft, node: Node) -> Affine | None:

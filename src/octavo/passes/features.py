@@ -137,6 +137,9 @@ def _reordered(draft: Draft, value: str, index: Index) -> str | None:
         if weights is None or bias is None:
             return None
         rows = [draft.const(weights[index], node.inputs[1]), draft.const(bias[index], node.inputs[2])]
+        moments = draft.moments(node.inputs[2])
+        if moments is not None:
+            draft.set_moments(rows[1], (moments[0][index], moments[1][index]))
         return draft.add(node.op, [node.inputs[0], *rows], node)
     if not isinstance(node.op, Unary | BatchNorm | Prelu | _BINARY):
         return None

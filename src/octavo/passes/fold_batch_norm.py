@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.ir.graph import Graph, Node
+from octavo.ir.graph import Graph, Moments, Node
 from octavo.ops import Conv2D, DepthwiseConv2D, FullyConnected, Pad, Reshape, TransposeConv2D
+from octavo.ops.linear import over_weights
 from octavo.passes.affine import Affine, affine_chain, affine_of
 from octavo.passes.rewrite import Draft, sweep
 
@@ -29,6 +30,10 @@ def fold_batch_norm(graph: Graph) -> Graph:
     4. As 2, through the Reshape that flattens an image in front of a FullyConnected.
     5. Several affine functions in a row fold together. Those that have no such neighbour stay, for
        replace_batch_norm.
+
+    A BatchNorm that folds as in 1 tells the moments of the layer's output (Graph.moments): the mean is beta, the
+    standard deviation |gamma| sqrt(variance / (variance + epsilon)). Other affine functions that fold after it move
+    them, folding before the layer leaves them as they are.
 
     A scale of zero (gamma = 0) leaves weights of zero; a tiny variance is scaled in float64; what float32 cannot
     hold is left alone.
@@ -65,9 +70,9 @@ def _folded_after(draft: Draft, affine: Affine) -> str | None:
     shape = [1] * weights.ndim
     shape[node.op.channel_axis] = affine.scale.size
     scaled = weights * affine.scale.reshape(shape)
-    return _rebuilt(
-        draft, node, replace(node.op, activation=affine.activation), scaled, bias * affine.scale + affine.shift
-    )
+    moments = affine.moments or affine.moved(draft.moments(node.inputs[2]))
+    op = replace(node.op, activation=affine.activation)
+    return _rebuilt(draft, node, op, scaled, bias * affine.scale + affine.shift, moments)
 
 
 def _folded_before(draft: Draft, node: Node, linear_only: set[str]) -> str | None:
@@ -119,10 +124,11 @@ def _folded_into(draft: Draft, node: Node, affine: Affine, x: str) -> str | None
         top, bottom, left, right = op.padding
         x = draft.add(Pad((0, top, left, 0), (0, bottom, right, 0), border), [x], node)
         op = replace(op, padding=(0, 0, 0, 0))
-    scale, shift = _over_weights(op, affine.scale, weights.shape), _over_weights(op, affine.shift, weights.shape)
+    scale, shift = over_weights(op, affine.scale, weights.shape), over_weights(op, affine.shift, weights.shape)
     axes = tuple(axis for axis in range(weights.ndim) if axis != op.channel_axis)
     moved = replace(node, inputs=(x, *node.inputs[1:]))
-    return _rebuilt(draft, moved, op, weights * scale, bias + (weights * shift).sum(axis=axes))
+    moments = draft.moments(node.inputs[2])
+    return _rebuilt(draft, moved, op, weights * scale, bias + (weights * shift).sum(axis=axes), moments)
 
 
 def _border(affine: Affine) -> float | None:
@@ -133,20 +139,14 @@ def _border(affine: Affine) -> float | None:
     return float(np.float32(zeros[0])) if np.allclose(zeros, zeros[0], rtol=1e-6, atol=0.0) else None
 
 
-def _over_weights(op: _Linear, vector: Array64, shape: tuple[int, ...]) -> Array64:
-    """A number per input channel, so that it broadcasts over weights of ``shape``."""
-    if isinstance(op, DepthwiseConv2D):
-        return np.repeat(vector, shape[3] // vector.size)
-    if isinstance(op, Conv2D) and op.groups > 1:
-        grouped = np.repeat(vector.reshape(op.groups, -1), shape[0] // op.groups, axis=0)
-        return grouped.reshape(shape[0], 1, 1, shape[3])
-    return vector
-
-
-def _rebuilt(draft: Draft, node: Node, op: _Linear, weights: Array64, bias: Array64) -> str | None:
+def _rebuilt(
+    draft: Draft, node: Node, op: _Linear, weights: Array64, bias: Array64, moments: Moments | None
+) -> str | None:
     """The linear operator with new weights, unless float32 cannot hold them."""
     largest = float(np.finfo(np.float32).max)
     if np.abs(weights).max(initial=0.0) > largest or np.abs(bias).max(initial=0.0) > largest:
         return None
     inputs = [node.inputs[0], draft.const(weights, node.inputs[1]), draft.const(bias, node.inputs[2])]
+    if moments is not None:
+        draft.set_moments(inputs[2], moments)
     return draft.add(op, inputs, node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from octavo.ops import (
     ResizeNearest,
 )
 
-__all__ = ["Linear", "Link", "by_channel", "find_links", "scale_links"]
+__all__ = ["Linear", "Link", "by_channel", "channel_clips", "find_links", "scale_links"]
 
 Vector = NDArray[np.float64]
 Linear = Conv2D | DepthwiseConv2D | FullyConnected
@@ -132,12 +132,19 @@ def by_channel(graph: Graph, node: Node, reduce: Callable[..., Vector]) -> Vecto
 
 
 def scale_links(graph: Graph, links: list[Link], factors: list[Vector]) -> Graph:
-    """The graph with each link's channels divided by its factors in between; exact but for float32 storage."""
+    """The graph with each link's channels (and their moments) divided by its factors in between.
+
+    Exact but for float32 storage.
+    """
     consts = {name: array.astype(np.float64) for name, array in graph.consts.items() if array.dtype.kind == "f"}
     bounds: dict[str, tuple[Vector, Vector]] = {}
+    moments = dict(graph.moments)
     for link, factor in zip(links, factors, strict=True):
         _divide_outputs(consts, link.first, factor)
         _multiply_inputs(consts, link.second, factor)
+        bias = link.first.inputs[2]
+        if bias in moments:
+            moments[bias] = moments[bias][0] / factor, moments[bias][1] / factor
         for node in (link.first, *link.between):
             clip = node.op if isinstance(node.op, Clip) else getattr(node.op, "activation", None)
             if isinstance(clip, Clip) and not _homogeneous(clip):
@@ -146,8 +153,8 @@ def scale_links(graph: Graph, links: list[Link], factors: list[Vector]) -> Graph
                 _divide_clamp(graph, consts, node, factor)
     stored = {name: _float32(array) for name, array in consts.items()}
     types = {name: TensorType(tuple(array.shape), "float32") for name, array in stored.items()}
-    changed = graph.with_(consts={**graph.consts, **stored}, types={**graph.types, **types})
-    return _with_clips(changed, bounds)
+    changed = graph.with_(consts={**graph.consts, **stored}, types={**graph.types, **types}, moments=moments)
+    return channel_clips(changed, bounds)
 
 
 def _float32(array: Vector) -> Array:
@@ -187,8 +194,11 @@ def _divide_clamp(graph: Graph, consts: dict[str, Vector], node: Node, factor: V
     consts[name] = np.broadcast_to(consts[name].reshape(-1), factor.shape).reshape(shape) / factor.reshape(shape)
 
 
-def _with_clips(graph: Graph, bounds: dict[str, tuple[Vector, Vector]]) -> Graph:
-    """Finite bounds become a Maximum and a Minimum with one number a channel; a bound of 0 stays in the activation."""
+def channel_clips(graph: Graph, bounds: Mapping[str, tuple[Vector, Vector]]) -> Graph:
+    """Clips of nodes by name get these bounds: a Maximum and a Minimum with one number a channel.
+
+    A bound that is 0 or infinite stays as it is.
+    """
     nodes: list[Node] = []
     types, consts = dict(graph.types), dict(graph.consts)
     for node in graph.nodes:

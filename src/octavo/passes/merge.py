@@ -14,19 +14,21 @@ def merge(graph: Graph) -> Graph:
     """One of each.
 
     1. Nodes and constants that no output needs go away.
-    2. Constants of the same type and bytes become one (those of more than 65536 elements are not compared).
+    2. Constants of the same type and bytes become one (those of more than 65536 elements are not compared), unless
+       they are biases of layers with different moments.
     3. Nodes of the same operator and inputs become one, unless both are graph outputs.
     """
     return _merge_nodes(_merge_constants(without_dead_code(graph)))
 
 
 def _merge_constants(graph: Graph) -> Graph:
-    first: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+    first: dict[tuple[str, tuple[int, ...], bytes, tuple[bytes, ...]], str] = {}
     names: dict[str, str] = {}
     for name, array in graph.consts.items():
         if array.size > LARGEST_COMPARED or name in graph.outputs:
             continue
-        kept = first.setdefault((str(array.dtype), array.shape, array.tobytes()), name)
+        moments = tuple(part.tobytes() for part in graph.moments.get(name, ()))
+        kept = first.setdefault((str(array.dtype), array.shape, array.tobytes(), moments), name)
         if kept != name:
             names[name] = kept
     if not names:

@@ -41,6 +41,8 @@ def _rule(draft: Draft, node: Node) -> str | None:
 def _depthwise(draft: Draft, node: Node, affine: Affine) -> str | None:
     weights = draft.const(affine.scale.reshape(1, 1, 1, -1), f"{node.name}.scale")
     bias = draft.const(affine.shift, f"{node.name}.shift")
+    if affine.moments is not None:
+        draft.set_moments(bias, affine.moments)
     return draft.add(DepthwiseConv2D(activation=affine.activation), [affine.x, weights, bias], node)
 
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.ir.graph import Array, Graph, Node, Operator, TensorType
+from octavo.ir.graph import Array, Graph, Moments, Node, Operator, TensorType
 from octavo.ops import Identity
 
 __all__ = ["Draft", "Rule", "rename_values", "sweep", "without_dead_code"]
@@ -36,6 +36,7 @@ class Draft:
         self.bold = bold
         self._types: dict[str, TensorType] = {name: graph.types[name] for name in (*graph.inputs, *graph.consts)}
         self._consts: dict[str, Array] = dict(graph.consts)
+        self._moments: dict[str, Moments] = dict(graph.moments)
         self._nodes: dict[str, Node] = {}
         self._now: dict[str, str] = {name: name for name in self._types}
         self._wishes: dict[str, str] = {}
@@ -92,6 +93,14 @@ class Draft:
         self._types[name] = TensorType(tuple(int(d) for d in stored.shape), "float32")
         return name
 
+    def moments(self, bias: str) -> Moments | None:
+        """Mean and standard deviation of what the layer with this bias gives before its activation, if known."""
+        return self._moments.get(bias)
+
+    def set_moments(self, bias: str, moments: Moments) -> None:
+        """Say so of a new bias; without it the moments of the old one are forgotten."""
+        self._moments[bias] = moments
+
     def current(self, node: Node) -> Node:
         """An old node, reading the new graph."""
         return replace(node, inputs=tuple(self._now[value] for value in node.inputs))
@@ -115,8 +124,10 @@ class Draft:
         """The new graph, without dead code, with the old names where they are free."""
         outputs = self._outputs()
         nodes = list(dict.fromkeys(self._nodes.values()))
-        types, consts = self._types, self._consts
-        graph = self.graph.with_(outputs=outputs, nodes=tuple(nodes), types=types, consts=consts, layouts={})
+        types, consts, moments = self._types, self._consts, self._moments
+        graph = self.graph.with_(
+            outputs=outputs, nodes=tuple(nodes), types=types, consts=consts, layouts={}, moments=moments
+        )
         graph = without_dead_code(graph)
         graph = rename_values(graph, self._granted(graph))
         return graph.with_(outputs=self.graph.outputs, layouts=self.graph.layouts)
@@ -211,4 +222,5 @@ def rename_values(graph: Graph, names: Mapping[str, str]) -> Graph:
         types={now(value): type for value, type in graph.types.items()},
         consts={now(value): array for value, array in graph.consts.items()},
         layouts={now(value): perm for value, perm in graph.layouts.items()},
+        moments={now(value): pair for value, pair in graph.moments.items()},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -65,10 +65,14 @@ def _check_user_shape(graph: Graph, name: str, array: Array) -> None:
 
 @dataclass(frozen=True)
 class Observation:
-    """What calibration saw: statistics by activation, over ``samples`` samples."""
+    """What calibration saw: statistics by activation, over ``samples`` samples (0 where no data were used).
+
+    ``notes`` say of activations what the user should know of how their statistics came about.
+    """
 
     statistics: Mapping[str, TensorStatistics]
     samples: int
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def ranges(self, method: str, format: ActivationFormat = AFFINE) -> dict[str, Range]:
         """The range of every activation by a method of octavo.quant.ranges."""

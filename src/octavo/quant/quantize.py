@@ -81,6 +81,7 @@ def quantize_observed(graph: Graph, observation: Observation, scheme: Scheme, ta
     placement = place(graph)
     ranges = observation.ranges(scheme.ranges, scheme.format.activations)
     qparams, reasons = _activations(graph, placement, ranges, scheme)
+    reasons |= {value: f"{reasons[value]}; {note}" for value, note in observation.notes.items()}
     for node in graph.nodes:
         _constants(graph, node, qparams, reasons, scheme)
     return Quantized(graph, make_plan(graph, qparams, placement.groups, reasons, target))

@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 from octavo.errors import OctavoError
 from octavo.ir.build import MAX_ELEMENTS
 from octavo.ir.check import verify
-from octavo.ir.graph import DTYPES, Graph, Node, TensorType
+from octavo.ir.graph import DTYPES, Graph, Moments, Node, TensorType
 from octavo.ir.plan import Quantized, make_plan
 from octavo.num.levels import All, Grouped, Levels, Narrow, PowersOfTwo
 from octavo.num.qparams import PerChannel, PerTensor, QParams
@@ -65,6 +65,8 @@ def write_quantized(quantized: Quantized) -> dict[str, bytes]:
             tensors[f"factors:{name}"] = np.ascontiguousarray(encoding.levels.factors)
     for kind, arrays in (("integers", plan.integers), ("bias", plan.biases)):
         tensors |= {f"{kind}:{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
+    for name, (mean, deviation) in graph.moments.items():
+        tensors |= {f"mean:{name}": np.ascontiguousarray(mean), f"deviation:{name}": np.ascontiguousarray(deviation)}
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
     return dict(zip(FILES, (text.encode(), save(dict(sorted(tensors.items())))), strict=True))
 
@@ -137,9 +139,8 @@ def _decode(document: dict[str, Any], tensors: dict[str, Any]) -> Quantized:
     for name, perm in layouts.items():
         if sorted(perm) != list(range(len(types[name].shape))):
             raise ValueError(f"layout of {name} is no permutation")
-    graph = Graph(
-        str(document["name"]), tuple(document["inputs"]), tuple(document["outputs"]), nodes, types, consts, layouts
-    )
+    inputs, outputs, moments = tuple(document["inputs"]), tuple(document["outputs"]), _moments(tensors, consts)
+    graph = Graph(str(document["name"]), inputs, outputs, nodes, types, consts, layouts, moments)
     verify(graph, "stored graph")
     qparams = {}
     for name, entry in document["qparams"].items():
@@ -151,6 +152,15 @@ def _decode(document: dict[str, Any], tensors: dict[str, Any]) -> Quantized:
     learned = replace(plan, integers=_named(tensors, "integers"), biases=_named(tensors, "bias"))
     trail, notes = tuple(document["trail"]), tuple(map(str, document["notes"]))
     return Quantized(graph, replace(learned, trail=trail, verdict=dict(document["verdict"]), notes=notes))
+
+
+def _moments(tensors: dict[str, Any], consts: dict[str, Any]) -> dict[str, Moments]:
+    means, deviations = _named(tensors, "mean"), _named(tensors, "deviation")
+    for name in means.keys() | deviations.keys():
+        pair = means[name], deviations[name]
+        if any(part.shape != consts[name].shape or not np.isfinite(part).all() for part in pair) or pair[1].min() < 0:
+            raise ValueError(f"moments of {name} do not match the graph")
+    return {name: (mean.astype(np.float64), deviations[name].astype(np.float64)) for name, mean in means.items()}
 
 
 def _named(tensors: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def percentile(statistics: Sequence[TensorStatistics], format: ActivationFormat,
     """The ``100 - percent``-th and the ``percent``-th percentile of each tensor, zeros counted.
 
     Where outliers are noise it helps much; where they carry the answer (a classifier's logits) it hurts. A tensor of
-    nothing but zeros keeps (0, 0).
+    nothing but zeros keeps (0, 0), one without a histogram its extremes.
     """
     known = densities(statistics)
     counts = known.counts.copy()
@@ -31,4 +31,6 @@ def percentile(statistics: Sequence[TensorStatistics], format: ActivationFormat,
     rows = np.arange(len(below))
     low = np.maximum(left[rows, lower], known.low)
     high = np.minimum(left[rows, upper], known.high)
+    known_none = known.total + known.zeros == 0
+    low, high = np.where(known_none, known.low, low), np.where(known_none, known.high, high)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]

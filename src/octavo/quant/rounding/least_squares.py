@@ -8,26 +8,23 @@ Hassibi and Stork 1993). x is what the quantized layers before give, so that lay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from octavo.ir.extract import extract
-from octavo.ir.graph import Array, Graph, Node
+from octavo.ir.graph import Array
 from octavo.ir.plan import Quantized
 from octavo.num.levels import All, Grouped, PowersOfTwo
 from octavo.num.qparams import QParams
 from octavo.ops.linear import least_scale
+from octavo.quant.lockstep import Lockstep, fitting
 from octavo.quant.observe import Batch, as_inputs
 from octavo.quant.rounding.windows import Layout, layout_of, sample_positions
-from octavo.quant.simulate import fake_quantize
-from octavo.run.float_run import float_run
 
 __all__ = ["LeastSquares", "least_squares_rounding"]
 
-_CHUNK = 20
 _BLOCK = 128
 _MAX_ELEMENTS = 2**25
 
@@ -68,7 +65,7 @@ def least_squares_rounding(
     and, with ``rescale``, the weights' scales of the plan change.
     """
     graph = quantized.graph
-    state = _State(quantized, _fitting(graph, as_inputs(graph, data), settings.max_bytes))
+    state = _State(quantized, fitting(graph, as_inputs(graph, data), settings.max_bytes))
     generator = torch.Generator().manual_seed(settings.seed)
     with torch.inference_mode():
         for node in graph.nodes:
@@ -81,28 +78,8 @@ def least_squares_rounding(
     return state.quantized
 
 
-def _fitting(graph: Graph, inputs: Mapping[str, Array], max_bytes: int) -> dict[str, Array]:
-    """As many samples as keep the two sets of live activations within ``max_bytes``."""
-    last = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
-    live: set[str] = set(graph.inputs)
-    peak = 1
-    for index, node in enumerate(graph.nodes):
-        live.update(node.outputs)
-        peak = max(peak, sum(graph.types[value].nbytes for value in live))
-        live = {value for value in live if last.get(value, -1) > index or value in graph.outputs}
-    count = max(1, max_bytes // (2 * peak))
-    return {name: array[:count] for name, array in inputs.items()}
-
-
-class _State:
-    """Where the pass stands: the plan so far, and the live activations of the float and of the quantized network."""
-
-    def __init__(self, quantized: Quantized, inputs: Mapping[str, Array]) -> None:
-        self.quantized = quantized
-        graph = quantized.graph
-        self.float = {name: torch.as_tensor(np.ascontiguousarray(inputs[name]), dtype=torch.float32) for name in inputs}
-        self.rounded = {name: fake_quantize(value, quantized.plan.qparams[name]) for name, value in self.float.items()}
-        self._last = {value: node.name for node in graph.nodes for value in node.inputs}
+class _State(Lockstep):
+    """A lockstep whose layers are rounded before they run."""
 
     def round_layer(self, layout: Layout, settings: LeastSquares, generator: torch.Generator) -> None:
         """Choose the integers, the bias and the scale of one layer."""
@@ -118,44 +95,13 @@ class _State:
         levels = _round_columns(target, encoding, statistics.hessian, layout)
         real = levels * _scale_of(encoding, layout)
         shift = (weights @ statistics.mean_float[:, :, None] - real @ statistics.mean[:, :, None]).reshape(-1)
-        bias = self.quantized.bias(bias_name).astype(np.float64) + shift.numpy()
+        bias = graph.consts[bias_name].astype(np.float64) + shift.numpy()
         integers = layout.weights(levels).numpy().astype(np.int8)
         self.quantized = self.quantized.with_(
             qparams={**plan.qparams, name: encoding},
             integers={**plan.integers, name: integers},
             biases={**plan.biases, bias_name: bias},
         )
-
-    def advance(self, node: Node) -> None:
-        """Run one node in both networks and forget what nothing reads any more."""
-        graph, plan, output = self.quantized.graph, self.quantized.plan, node.outputs[0]
-        part = extract(graph, [node]).with_(outputs=(output,))
-        constants = {
-            value: torch.from_numpy(np.asarray(_real(self.quantized, node, value), np.float32))
-            for value in part.consts
-            if value in plan.qparams or value in plan.biases
-        }
-
-        def tap(name: str, value: torch.Tensor) -> torch.Tensor:
-            if name in constants:
-                return constants[name]
-            return fake_quantize(value, plan.qparams[name]) if name == output else value
-
-        for values, watch in ((self.float, None), (self.rounded, tap)):
-            count = len(next(iter(values.values())))
-            parts = [
-                float_run(part, {v: values[v][i : i + _CHUNK] for v in part.inputs}, watch)[output]
-                for i in range(0, count, _CHUNK)
-            ]
-            values[output] = torch.cat(parts)
-            for value in set(node.inputs):
-                if self._last.get(value) == node.name and value not in graph.outputs:
-                    values.pop(value, None)
-
-
-def _real(quantized: Quantized, node: Node, name: str) -> Array:
-    encoding = quantized.plan.qparams.get(name)
-    return quantized.bias(name) if encoding is None else encoding.dequantize(quantized.integers(name))
 
 
 @dataclass(frozen=True)
