@@ -13,9 +13,9 @@ from octavo.ir.plan import Quantized
 from octavo.lower.lower import IntegerModel, lower
 from octavo.num.qparams import integer_limits
 from octavo.passes import normalize
+from octavo.quant.quantize import Scheme, quantize_graph
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack, unpack
-from tests.exactness.mixed_networks import mixed
 from tests.exactness.random_networks import networks
 from tests.exactness.test_random_networks import EXAMPLES, SETTINGS, Sample, written
 from tests.oracles.tflm import run_tflm
@@ -34,8 +34,8 @@ def _quantized(sample: Sample, share: float, kinds: set[str]) -> Quantized:
     """The network with a random share of the nodes of these kinds in int16."""
     graph, inputs = sample
     graph, rng = normalize(verify(graph)), np.random.default_rng(1)
-    wide = {node.name for node in graph.nodes if node.kind in kinds and rng.random() < share}
-    return mixed(graph, inputs, wide)
+    wide = frozenset(node.name for node in graph.nodes if node.kind in kinds and rng.random() < share)
+    return quantize_graph(graph, [inputs], Scheme(ranges="minmax", wide=wide))
 
 
 def _inputs(model: IntegerModel, samples: int = 5) -> dict[str, np.ndarray]:

@@ -16,11 +16,13 @@ from octavo.ir.check import verify
 from octavo.ir.graph import TensorType
 from octavo.ir.plan import Quantized, make_plan
 from octavo.lower.lower import lower
+from octavo.num.formats import FORMATS
 from octavo.num.qparams import QParams
 from octavo.ops.base import Example
+from octavo.quant.quantize import Scheme, quantize_graph
+from octavo.quant.regions import has_int16
 from octavo.run.float_run import float_run
 from octavo.run.integer_run import integer_run
-from tests.exactness.mixed_networks import mixed
 from tests.ops.test_standing import CASES, FLOAT_ONLY, graph_of, random_inputs
 from tests.oracles.single_op import encoding
 
@@ -32,7 +34,7 @@ def test_int16_form_is_close_to_the_float_form(example: Example, tmp_path: Path)
     """Weights of int8 bound the layers that have some; everything else is far closer than int8 can be."""
     graph = graph_of(example)
     inputs = random_inputs(graph, type(example.op).__name__, 16)
-    quantized = mixed(graph, inputs, {"node"})
+    quantized = quantize_graph(graph, [inputs], Scheme(FORMATS["16x8"], ranges="minmax"))
     model = lower(quantized)
     verify(model.graph)
     assert {model.graph.types[name].dtype for name in model.graph.activations()} == {"int16"}
@@ -45,6 +47,14 @@ def test_int16_form_is_close_to_the_float_form(example: Example, tmp_path: Path)
         (tmp_path / name).write_bytes(data)
     again = lower(read_quantized(tmp_path))
     assert again.graph.nodes == model.graph.nodes and again.graph.types == model.graph.types
+
+
+@pytest.mark.parametrize("example", CASES)
+def test_every_operator_says_whether_it_has_an_int16_form(example: Example) -> None:
+    if isinstance(example.op, FLOAT_ONLY):
+        pytest.skip("no integer form")
+    (node,) = (graph := graph_of(example)).nodes
+    assert has_int16(graph, node) == (not isinstance(example.op, ops.ResizeBilinear))
 
 
 def _one(op: ops.Op, shape: tuple[int, ...], x: QParams, y: QParams, *consts: tuple[np.ndarray, QParams | None]):  # type: ignore[no-untyped-def]
@@ -109,5 +119,7 @@ def test_outputs_that_are_all_but_constant(kind: type[ops.Op]) -> None:
 
 
 def test_means_and_softmax_stay_in_32_bits() -> None:
-    _refused(_one(ops.Mean((1,)), (1, 65536, 1), WIDE_X, WIDE_Y), "leaves 32 bits")
+    mean = _one(ops.Mean((1,)), (1, 65536, 1), WIDE_X, WIDE_Y)
+    _refused(mean, "leaves 32 bits")
+    assert not has_int16(mean.graph, mean.graph.nodes[0])
     _refused(_one(ops.Softmax(), (1, 5), encoding(3.0, 0, "int16"), encoding(1 / 32768, 0, "int16")), "too large")

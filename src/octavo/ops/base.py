@@ -189,6 +189,10 @@ class Op:
         """What the operator demands of its output's encoding."""
         return Free()
 
+    def has_int16(self, inputs: Sequence[TensorType]) -> bool:
+        """Whether ``lower`` has an int16 form for inputs of these types."""
+        return True
+
     def lower(self, site: Site) -> Lowered:
         """The integer operator with all its parameters."""
         raise NotImplementedError(type(self).__name__)

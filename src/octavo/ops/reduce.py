@@ -44,6 +44,10 @@ class Mean(Op):
         """torch's mean."""
         return torch.mean(x, dim=self.axes, keepdim=self.keepdims)
 
+    def has_int16(self, inputs: Sequence[TensorType]) -> bool:
+        """While the sum stays in 32 bits."""
+        return int(np.prod([inputs[0].shape[axis] for axis in self.axes], dtype=np.int64)) <= _LARGEST_MEAN16
+
     def lower(self, site: Site) -> Lowered:
         """A QMean over neighbouring axes."""
         shape = site.type(0).shape

@@ -110,6 +110,10 @@ class ResizeBilinear(Op):
         """The input's encoding."""
         return Share()
 
+    def has_int16(self, inputs: Sequence[TensorType]) -> bool:
+        """TensorFlow Lite Micro has none."""
+        return False
+
     def lower(self, site: Site) -> Lowered:
         """A QResizeBilinear."""
         (_, h, w, channels), (out_h, out_w) = site.type(0).shape, self.size

@@ -7,13 +7,14 @@ Requantize on the fixed input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
 from octavo.ops import Maximum, Minimum, Op, Requantize
 from octavo.ops.base import Fixed, Share
+from octavo.quant.regions import regions
 
 __all__ = ["Placement", "align", "place"]
 
@@ -96,11 +97,13 @@ def place(graph: Graph) -> Placement:
     return Placement({value: groups.find(value) for value in members}, dict(groups.fixed), reasons)
 
 
-def align(graph: Graph) -> Graph:
+def align(graph: Graph, wide: Set[str] = frozenset()) -> Graph:
     """Insert a Requantize where an operator would join a value of a fixed encoding with one of another.
 
-    Without it, the fixed encoding (a sigmoid's [0, 1)) would clip the other values.
+    Without it, the fixed encoding (a sigmoid's [0, 1)) would clip the other values. A Requantize also stands wherever
+    the dtype changes between the nodes named in ``wide``, which are int16, and the others.
     """
+    graph = regions(graph, wide)
     groups = _Groups()
     nodes: list[Node] = []
     types = dict(graph.types)

@@ -19,6 +19,7 @@ from octavo.ops.linear import least_scale
 from octavo.quant.observe import Batch, Observation, Progress, observe
 from octavo.quant.place import Placement, align, place
 from octavo.quant.ranges.weights import weight_qparams
+from octavo.quant.regions import kept_narrow, value_dtypes, wide_format
 
 __all__ = ["Scheme", "activation_qparams", "quantize_graph", "quantize_observed"]
 
@@ -27,12 +28,17 @@ _SLOPES = ActivationFormat(symmetric=True)
 
 @dataclass(frozen=True)
 class Scheme:
-    """What to quantize to, and by which range methods. ``layers`` gives some nodes (by name) other weights."""
+    """What to quantize to, and by which range methods.
+
+    ``layers`` gives some nodes (by name) other weights. ``wide`` names the nodes whose inputs and output are int16
+    while the format's activations are int8; the network's own inputs and outputs stay int8.
+    """
 
     format: Format = FORMATS["affine"]
     ranges: str = "moving-average"
     weight_ranges: str = "minmax"
     layers: Mapping[str, WeightFormat] = field(default_factory=dict)
+    wide: frozenset[str] = frozenset()
 
     @property
     def detail(self) -> bool:
@@ -42,6 +48,19 @@ class Scheme:
     def weights(self, node: Node) -> WeightFormat:
         """The weight format of a node."""
         return self.layers.get(node.name, self.format.weights)
+
+    @property
+    def region(self) -> frozenset[str]:
+        """The names of the nodes that are int16 among int8 ones: none where all activations are int16 anyway."""
+        return frozenset() if self.format.activations.dtype == "int16" else self.wide
+
+    def activations(self, graph: Graph) -> dict[str, ActivationFormat]:
+        """The format of every activation of a graph that ``align`` has prepared."""
+        narrow = self.format.activations
+        if not self.region:
+            return dict.fromkeys(graph.activations(), narrow)
+        formats = {"int8": narrow, "int16": wide_format(self.format)}
+        return {value: formats[dtype] for value, dtype in value_dtypes(graph, self.region).items()}
 
 
 def activation_qparams(low: float, high: float, format: ActivationFormat = AFFINE) -> QParams:
@@ -72,26 +91,41 @@ def quantize_graph(
     target: str = "",
 ) -> Quantized:
     """Quantize a normalised float graph; ``calibration`` yields batches [N, ...] in the user's axis order."""
-    graph = align(graph)
+    graph = align(graph, scheme.region)
     return quantize_observed(graph, observe(graph, calibration, progress, scheme.detail), scheme, target)
 
 
 def quantize_observed(graph: Graph, observation: Observation, scheme: Scheme, target: str = "") -> Quantized:
-    """Quantize a graph that ``align`` has prepared and of whose activations ``observation`` tells."""
-    placement = place(graph)
-    ranges = observation.ranges(scheme.ranges, scheme.format.activations)
-    qparams, reasons = _activations(graph, placement, ranges, scheme)
+    """Quantize a graph that ``align`` has prepared and of whose activations ``observation`` tells.
+
+    The plan's notes name the nodes of ``scheme.wide`` that stay int8 because they have no int16 form.
+    """
+    placement, formats = place(graph), scheme.activations(graph)
+    ranges: dict[str, Range] = {}
+    for format in sorted(set(formats.values()), key=lambda format: format.dtype):
+        found = observation.ranges(scheme.ranges, format)
+        ranges |= {value: span for value, span in found.items() if formats.get(value) == format}
+    qparams, reasons = _activations(graph, placement, ranges, scheme, formats)
     reasons |= {value: f"{reasons[value]}; {note}" for value, note in observation.notes.items()}
     for node in graph.nodes:
-        _constants(graph, node, qparams, reasons, scheme)
-    return Quantized(graph, make_plan(graph, qparams, placement.groups, reasons, target))
+        _constants(graph, node, qparams, reasons, scheme, formats[node.outputs[0]])
+    notes = tuple(
+        f"{node.source or node.name} stays int8: {node.kind} has no int16 form here"
+        for node in kept_narrow(graph, scheme.region)
+    )
+    return Quantized(graph, make_plan(graph, qparams, placement.groups, reasons, target)).with_(notes=notes)
 
 
 def _activations(
-    graph: Graph, placement: Placement, observed: Mapping[str, Range], scheme: Scheme
+    graph: Graph,
+    placement: Placement,
+    observed: Mapping[str, Range],
+    scheme: Scheme,
+    formats: Mapping[str, ActivationFormat],
 ) -> tuple[dict[str, QParams], dict[str, str]]:
     """Encodings of all placed values: the group's range is the union of its members'."""
-    format, cut = scheme.format.activations, _cut_values(graph)
+    cut = _cut_values(graph)
+    group_formats = {placement.groups[value]: format for value, format in formats.items()}
     wide: dict[str, Range] = {}
     for value, root in placement.groups.items():
         if value in cut:
@@ -102,7 +136,7 @@ def _activations(
     softmax = {placement.groups[node.outputs[0]] for node in graph.nodes if isinstance(node.op, Softmax)}
     encodings: dict[str, QParams] = {}
     for root, (low, high) in wide.items():
-        fixed = placement.fixed.get(root)
+        fixed, format = placement.fixed.get(root), group_formats[root]
         if fixed is None or format.dtype == "float16":
             encodings[root] = activation_qparams(low, high, format)
         else:
@@ -142,8 +176,15 @@ def _extent(array: Array) -> Range:
     return float(array.min()), float(array.max())
 
 
-def _constants(graph: Graph, node: Node, qparams: dict[str, QParams], reasons: dict[str, str], scheme: Scheme) -> None:
-    """Encodings of the constants that a node reads; biases have none of their own."""
+def _constants(
+    graph: Graph,
+    node: Node,
+    qparams: dict[str, QParams],
+    reasons: dict[str, str],
+    scheme: Scheme,
+    format: ActivationFormat,
+) -> None:
+    """Encodings of the constants that a node with activations of ``format`` reads; biases have none of their own."""
     op = node.op
     assert isinstance(op, Op)
     skip = bias_names(graph)
@@ -156,9 +197,8 @@ def _constants(graph: Graph, node: Node, qparams: dict[str, QParams], reasons: d
             qparams[value] = _fit_bias(graph, node, encoding, qparams)
             reasons[value] = f"{weights.kind} {weights.granularity} weights of {weights.bits} bits"
         else:
-            slopes = isinstance(op, Prelu) and scheme.format.activations.dtype == "int16"
-            format = _SLOPES if slopes else scheme.format.activations
-            qparams[value] = activation_qparams(*_extent(graph.consts[value]), format)
+            slopes = isinstance(op, Prelu) and format.dtype == "int16"
+            qparams[value] = activation_qparams(*_extent(graph.consts[value]), _SLOPES if slopes else format)
             reasons[value] = "a constant operand"
 
 
