@@ -39,6 +39,13 @@ def test_a_users_file(tmp_path: Path) -> None:
     assert target.board is not None and target.board.ram == (0x20000000, 65536) and target.alignment == 4
 
 
+def test_costs_complete_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("[board]", '[costs]\nint4 = 1.5\n"16x8" = 2\n[board]'))
+    costs = load_target(path).costs
+    assert (costs["int4"], costs["16x8"], costs["int8"]) == (1.5, 2, 1.0) and costs["requantize"] > 0
+
+
 @pytest.mark.parametrize(
     "change, word",
     [
@@ -64,6 +71,10 @@ def test_a_users_file(tmp_path: Path) -> None:
         (('["-mcpu=cortex-m4", "-mthumb"]', "[]"), "flags is .*, not a list of texts"),
         (("name =", "arithmetic = 3\nname ="), "arithmetic must be a table"),
         (('name = "mine"\n', ""), "lacks the keys name"),
+        (("name =", "costs = 3\nname ="), "costs must be a table"),
+        (("[board]", "[costs]\nint9 = 1.0\n[board]"), "costs 'int9' is unknown, allowed: int8"),
+        (("[board]", "[costs]\nint4 = -1.0\n[board]"), "costs of int4 are -1.0, not a positive number"),
+        (("[board]", "[costs]\nint4 = true\n[board]"), "costs of int4 are True, not a positive number"),
         (("systick_hz = 25000000\n", ""), "lacks the keys systick_hz"),
     ],
 )

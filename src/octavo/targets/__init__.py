@@ -1,5 +1,5 @@
 """Devices: what a core is, what it has, and where it is emulated."""
 
-from octavo.targets.target import Arithmetic, Board, Target, available_targets, load_target, target_text
+from octavo.targets.target import COSTS, Arithmetic, Board, Target, available_targets, load_target, target_text
 
-__all__ = ["Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
+__all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]

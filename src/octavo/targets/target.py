@@ -5,17 +5,29 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from octavo.errors import OctavoError
 from octavo.num.formats import FORMATS as KNOWN
+from octavo.num.options import OPTIONS
 
-__all__ = ["Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
+__all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
 ROUNDINGS = ("tflm",)
+
+_NARROW, _WIDE, _UNPACK = 1.0, 1.6, 0.1
+COSTS: Mapping[str, float] = MappingProxyType(
+    {
+        name: (_WIDE if name.startswith("16x") else _NARROW) + (0.0 if name.endswith("8") else _UNPACK)
+        for name in OPTIONS
+    }
+    | {"requantize": 2.0}
+)
+"""Estimated cycles of a multiply-accumulate in units of int8's, by a layer's option; and of a requantized element."""
 
 MAX_TOML_BYTES = 65536
 _FLAG = re.compile(r"-m[A-Za-z0-9.+=-]+")
@@ -62,7 +74,11 @@ class Board:
 
 @dataclass(frozen=True)
 class Target:
-    """A device. ``alignment`` is that of arena offsets in bytes; ``board`` is None where nothing is emulated."""
+    """A device. ``alignment`` is that of arena offsets in bytes; ``board`` is None where nothing is emulated.
+
+    ``costs`` are cycles a multiply-accumulate by the option of a layer (int8, 16x8, int4 ...), and those of an element
+    that a Requantize converts (requantize).
+    """
 
     name: str
     description: str
@@ -72,8 +88,14 @@ class Target:
     formats: tuple[str, ...] = tuple(KNOWN)
     arithmetic: Arithmetic = Arithmetic()
     board: Board | None = None
+    costs: Mapping[str, float] = field(default_factory=lambda: COSTS, hash=False)
 
     def __post_init__(self) -> None:
+        for name, cycles in self.costs.items():
+            _one_of("costs", name, tuple(COSTS))
+            if type(cycles) not in (int, float) or not 0 < cycles <= 1e6:
+                raise ValueError(f"costs of {name} are {cycles!r}, not a positive number of cycles")
+        object.__setattr__(self, "costs", MappingProxyType({**COSTS, **self.costs}))
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", self.name):
             raise ValueError(f"name {self.name!r} must be of lower-case letters, digits and hyphens")
         if min(self.flash_bytes, self.ram_bytes) < 1:
@@ -119,6 +141,8 @@ def _build(document: Mapping[str, Any]) -> Target:
         values["arithmetic"] = Arithmetic(**_checked("arithmetic", values["arithmetic"], Arithmetic))
     if "board" in values:
         values["board"] = Board(**_checked("board", values["board"], Board))
+    if not isinstance(values.get("costs", {}), Mapping):
+        raise ValueError("costs must be a table")
     return Target(**values)
 
 
@@ -131,7 +155,8 @@ def _checked(what: str, table: Any, kind: type) -> dict[str, Any]:
     unknown = sorted(set(table) - set(allowed))
     if unknown:
         raise ValueError(f"{what} has the unknown keys {', '.join(unknown)}; allowed: {', '.join(allowed)}")
-    missing = [field.name for field in known if field.default is MISSING and field.name not in table]
+    needed = [entry.name for entry in known if entry.default is MISSING and entry.default_factory is MISSING]
+    missing = [key for key in needed if key not in table]
     if missing:
         raise ValueError(f"{what} lacks the keys {', '.join(missing)}")
     hints = get_type_hints(kind)
