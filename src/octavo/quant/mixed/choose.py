@@ -86,7 +86,7 @@ def choose(found: Sensitivities, costs: Costs, budget: float) -> Assignment:
         cheapest = _must(problem.minimise(problem.cost))
         raise OctavoError(
             f"budget of {budget:,.0f} {costs.kind}",
-            f"is less than the {cheapest.cost:,.0f} {costs.kind} that the smallest choice takes",
+            f"is less than the {math.ceil(cheapest.cost):,} {costs.kind} that the smallest choice takes",
             "Allow more, or offer options of fewer bits.",
         )
     return chosen

@@ -1,10 +1,11 @@
 """How much noise each layer's choice of numbers puts on the network's outputs, measured one layer at a time.
 
-Noise is that of the outputs over their power. Noises of different layers are taken as additive: to first order each
-rounding adds an error of its own, and errors of different roundings are uncorrelated (Zhou et al. 2018; Dong et al.
-2019, HAWQ, expand the loss instead). A choice has two parts, measured apart: the layer's weights rounded, all else
-float; and its output rounded, all else float. A value that an int16 node makes and an int8 node reads is rounded by
-the Requantize between them.
+Noise is that of the outputs over their power; of an output that a softmax or sigmoid gives, that of its input, because
+a saturated function hides on few samples what it does to many. Noises of different layers are taken as additive: to
+first order each rounding adds an error of its own, and errors of different roundings are uncorrelated (Zhou et al.
+2018, Adaptive Quantization for Deep Neural Network; HAWQ, Dong et al. 2019, expands the loss instead). A choice has two
+parts, measured apart: the layer's weights rounded, all else float; and its output rounded, all else float. A value that
+an int16 node makes and an int8 node reads is rounded by the Requantize between them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from octavo.ir.plan import Quantized
 from octavo.num.formats import WeightFormat
 from octavo.num.options import Option
 from octavo.num.qparams import QParams
-from octavo.ops import AveragePool2D, Op, ResizeBilinear
+from octavo.ops import AveragePool2D, Op, ResizeBilinear, Sigmoid, Softmax
 from octavo.ops.base import Share
 from octavo.quant.lockstep import fitting
 from octavo.quant.observe import Observation
@@ -56,6 +57,8 @@ class Value:
 class Sensitivities:
     """Noise power over signal power at the outputs (their mean, where there are several), from ``samples`` samples.
 
+    ``watched`` are the values where it is measured: the outputs, or the inputs of their softmax or sigmoid.
+
     ``noise`` holds for each node the noise of each choice: names of ``options`` for the ``linear`` layers, int8 and
     int16 for other nodes. ``constant`` is what the inputs' rounding adds in any case.
     """
@@ -66,6 +69,7 @@ class Sensitivities:
     linear: frozenset[str]
     constant: float = 0.0
     samples: int = 0
+    watched: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         frozen = {node: MappingProxyType(dict(choices)) for node, choices in self.noise.items()}
@@ -104,7 +108,15 @@ def sensitivities(
                 progress(1)
     constant = sum(pass_.narrowing[value] for value in graph.inputs)
     linear = frozenset(node.name for node in graph.nodes if isinstance(node.op, Op) and node.op.weight is not None)
-    return Sensitivities(tuple(options), pass_.noise, _values(graph, pass_.narrowing), linear, constant, pass_.count)
+    return Sensitivities(
+        tuple(options),
+        pass_.noise,
+        _values(graph, pass_.narrowing),
+        linear,
+        constant,
+        pass_.count,
+        tuple(sorted(pass_.reference)),
+    )
 
 
 def _values(graph: Graph, narrowing: Mapping[str, float]) -> tuple[Value, ...]:
@@ -154,7 +166,7 @@ class _Pass:
             encodings["int16"] = quantize_observed(graph, observation, replace(plain, format=format)).plan.qparams
         learned = {o.weights: real_constants(rounded[o.name]) for o in options if o.name in rounded}
         live = {name: torch.from_numpy(np.ascontiguousarray(array, np.float32)) for name, array in inputs.items()}
-        reference = float_run(graph, live)
+        reference = float_run(graph.with_(outputs=_watched(graph)), live)
         if not any(float(value.square().sum()) > 0 for value in reference.values()):
             raise OctavoError(graph.name, "gives nothing but zeros on the samples", "Give other samples.")
         last = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
@@ -216,9 +228,9 @@ class _Pass:
 
     def _noise(self, index: int, value: str, changed: torch.Tensor) -> float:
         """Noise over power at the outputs when ``value``, made by node ``index``, is ``changed``."""
-        outputs = {value: changed} if value in self.graph.outputs else {}
+        outputs = {value: changed} if value in self.reference else {}
         rest = extract(self.graph, self.graph.nodes[index + 1 :])
-        rest = rest.with_(outputs=tuple(name for name in rest.outputs if name in self.graph.outputs))
+        rest = rest.with_(outputs=tuple(node.outputs[0] for node in rest.nodes if node.outputs[0] in self.reference))
         if rest.outputs:
             outputs |= float_run(rest, {name: ({**self.live, value: changed})[name] for name in rest.inputs})
         powers = {name: float(self.reference[name].double().square().sum()) for name in self.reference}
@@ -228,6 +240,14 @@ class _Pass:
             if powers[name] > 0
         ]
         return sum(shares) / len([power for power in powers.values() if power > 0])
+
+
+def _watched(graph: Graph) -> tuple[str, ...]:
+    """The outputs, each before the softmax or sigmoid that gives it."""
+    makers = graph.producers()
+    last = {name: makers[name] for name in graph.outputs if name in makers}
+    saturating = {name: node.inputs[0] for name, node in last.items() if isinstance(node.op, Softmax | Sigmoid)}
+    return tuple(dict.fromkeys(saturating.get(name, name) for name in graph.outputs))
 
 
 def _moves(op: Op) -> bool:
