@@ -19,14 +19,14 @@ from octavo.ir.plan import Quantized
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.mixed import Mixture, explore, mixed_quantized
 from octavo.pipeline.samples import Samples, gather
-from octavo.quant.mixed import Assignment, choose, evaluate, least, pareto
+from octavo.quant.mixed import Assignment, evaluate, pareto
 from octavo.quant.quantize import Scheme
 from octavo.quant.rounding import LeastSquares, least_squares_rounding
 from octavo.targets import load_target
 
 __all__ = ["greedy", "main"]
 
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+POINTS = 6
 RANDOM = 24
 
 
@@ -86,12 +86,9 @@ def _table(
         found = measure(quantized, test, reference)
         return f"{-assignment.noise_db:10.2f}{found.sqnr_db:9.2f}{100 * (found.accuracy or 0):10.2f}"
 
-    low, high = front[0].cost, front[-1].cost
-    for share in SHARES:
-        budget = low + share * (high - low)
-        best = choose(mixture.sensitivities, mixture.costs, budget)
-        best = least(mixture.sensitivities, mixture.costs, best.noise * (1 + 1e-9))
-        beside = f"{'':11}{measured(greedy(mixture, budget))}" if kind == "bytes" else ""
+    shown = [front[round(index * (len(front) - 1) / (POINTS - 1))] for index in range(POINTS)]
+    for best in shown:
+        beside = f"{'':11}{measured(greedy(mixture, best.cost))}" if kind == "bytes" else ""
         cheap = best.counts.get(options[-1], 0)
         print(f"  {best.cost:12,.0f}{cheap:>5}/{len(best.layers)}{measured(best)}{beside}", flush=True)
     if kind == "bytes" and rounding is None:

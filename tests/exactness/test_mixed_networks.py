@@ -1,4 +1,4 @@
-"""Random networks with int16 and int8 layers: integer executor = host C = TensorFlow Lite Micro, byte for byte."""
+"""Random networks of int16 and int8 layers, weights of 2 to 8 bits: Python = host C = TFLM, byte for byte."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from octavo.formats.tflite import write_tflite
 from octavo.ir.check import verify
 from octavo.ir.plan import Quantized
 from octavo.lower.lower import IntegerModel, lower
+from octavo.num.formats import WeightFormat
 from octavo.num.qparams import integer_limits
 from octavo.passes import normalize
 from octavo.quant.quantize import Scheme, quantize_graph
@@ -31,11 +32,12 @@ SHARE = st.sampled_from((0.5, 0.8, 1.0))
 
 
 def _quantized(sample: Sample, share: float, kinds: set[str]) -> Quantized:
-    """The network with a random share of the nodes of these kinds in int16."""
+    """The network with a random share of the nodes of these kinds in int16, and weights of 2 to 8 bits."""
     graph, inputs = sample
     graph, rng = normalize(verify(graph)), np.random.default_rng(1)
     wide = frozenset(node.name for node in graph.nodes if node.kind in kinds and rng.random() < share)
-    return quantize_graph(graph, [inputs], Scheme(ranges="minmax", wide=wide))
+    layers = {node.name: WeightFormat(bits=int(rng.integers(2, 9))) for node in graph.nodes if rng.random() < 0.4}
+    return quantize_graph(graph, [inputs], Scheme(ranges="minmax", layers=layers, wide=wide))
 
 
 def _inputs(model: IntegerModel, samples: int = 5) -> dict[str, np.ndarray]:

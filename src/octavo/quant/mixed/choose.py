@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -112,20 +112,36 @@ def least(found: Sensitivities, costs: Costs, noise: float) -> Assignment:
 def pareto(found: Sensitivities, costs: Costs, points: int = 17) -> tuple[Assignment, ...]:
     """Assignments of which none has both less cost and less noise, by rising cost; each is the best at its cost.
 
-    Budgets are ``points`` equal steps from the least cost to that of the least noise, so the front has at most so many
-    entries. Deterministic.
+    The ends are the least cost and the least noise; between them the widest gap is halved, again and again, until
+    there are ``points`` entries or no gap can hold another. So the front is complete where it has fewer entries (costs
+    are told apart to a millionth). Deterministic.
     """
     problem = _Problem.of(found, costs)
-    ends = []
-    for first, second in ((problem.cost, problem.noise), (problem.noise, problem.cost)):
-        ends.append(problem.minimise_both(first, second))
-    budgets = np.linspace(ends[0].cost, ends[1].cost, max(points, 2))[1:-1]
-    between = (problem.minimise_both(problem.noise, problem.cost, float(budget)) for budget in budgets)
+    ends = problem.minimise_both(problem.cost, problem.noise), problem.minimise_both(problem.noise, problem.cost)
+    front = _undominated(ends)
+    closed: set[float] = set()
+    while len(front) < points:
+        gaps = [(b.cost - a.cost, a, b) for a, b in zip(front, front[1:], strict=False) if b.cost not in closed]
+        if not gaps:
+            break
+        _, low, high = max(gaps, key=lambda gap: gap[0])
+        for budget in ((low.cost + high.cost) / 2, high.cost * (1 - 1e-6)):
+            entry = problem.minimise_both(problem.noise, problem.cost, budget) if budget > low.cost else low
+            if entry.cost > low.cost and entry.noise < low.noise:
+                front = _undominated((*front, entry))
+                break
+        else:
+            closed.add(high.cost)
+    return tuple(front)
+
+
+def _undominated(entries: Sequence[Assignment]) -> list[Assignment]:
+    """Those that no other beats in both, by rising cost."""
     front: list[Assignment] = []
-    for entry in sorted([*ends, *between], key=lambda entry: (entry.cost, entry.noise)):
+    for entry in sorted(entries, key=lambda entry: (entry.cost, entry.noise)):
         if not front or entry.noise < front[-1].noise:
             front.append(entry)
-    return tuple(front)
+    return front
 
 
 def mixed_scheme(assignment: Assignment, scheme: Scheme) -> Scheme:
