@@ -76,20 +76,19 @@ def evaluate(found: Sensitivities, costs: Costs, choices: Mapping[str, str]) -> 
 
 
 def choose(found: Sensitivities, costs: Costs, budget: float) -> Assignment:
-    """The least noise that ``budget`` (in the unit of ``costs``) allows.
+    """The least noise that ``budget`` (in the unit of ``costs``) allows, and the cheapest assignment that has it.
 
     OctavoError for a budget below the least possible cost, which it states.
     """
     problem = _Problem.of(found, costs)
-    chosen = problem.minimise(problem.noise, problem.cost, budget)
-    if chosen is None:
+    if problem.minimise(problem.noise, problem.cost, budget) is None:
         cheapest = _must(problem.minimise(problem.cost))
         raise OctavoError(
             f"budget of {budget:,.0f} {costs.kind}",
             f"is less than the {math.ceil(cheapest.cost):,} {costs.kind} that the smallest choice takes",
             "Allow more, or offer options of fewer bits.",
         )
-    return chosen
+    return problem.minimise_both(problem.noise, problem.cost, budget)
 
 
 def least(found: Sensitivities, costs: Costs, noise: float) -> Assignment:
