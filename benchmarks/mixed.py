@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from benchmarks.workloads import Workload, tiny
+from benchmarks.workloads import Workload, efficientnet_lite0, tiny
 from octavo import api
 from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
@@ -20,6 +21,8 @@ from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.mixed import Mixture, explore, mixed_quantized
 from octavo.pipeline.samples import Samples, gather
 from octavo.quant.mixed import Assignment, evaluate, pareto
+from octavo.quant.observe import observe
+from octavo.quant.place import align
 from octavo.quant.quantize import Scheme
 from octavo.quant.rounding import LeastSquares, least_squares_rounding
 from octavo.targets import load_target
@@ -27,7 +30,7 @@ from octavo.targets import load_target
 __all__ = ["greedy", "main"]
 
 POINTS = 6
-RANDOM = 24
+RANDOM, FEW = 24, 1000
 
 
 def main() -> None:
@@ -40,6 +43,30 @@ def main() -> None:
         for rounding in (None, LeastSquares()):
             _table(workload, graph, test, ("int8", "int4"), "bytes", rounding)
         _table(workload, graph, test, ("int8", "16x8"), "latency", None)
+    _large()
+
+
+def _large() -> None:
+    """How long a network of fifty layers takes."""
+    workload = efficientnet_lite0()
+    graph = api.load(workload.model, torch.from_numpy(workload.calibration[:1]))
+    assert isinstance(graph, Graph)
+    samples, _ = gather(graph, workload.calibration)
+    marks = [time.perf_counter()]
+    scheme = Scheme(ranges="mse", weight_ranges="mse")
+    seen = observe(align(graph), [workload.calibration])
+    marks.append(time.perf_counter())
+    mixture = explore(
+        graph, samples, scheme, load_target("host"), ("int8", "int4", "16x8"), "latency", observation=seen
+    )
+    marks.append(time.perf_counter())
+    front = pareto(mixture.sensitivities, mixture.costs)
+    marks.append(time.perf_counter())
+    calibration, layers, choice = np.diff(marks)
+    print(
+        f"{workload.name}: {calibration:.1f} s calibration, {layers:.1f} s for {len(mixture.sensitivities.linear)} "
+        f"layers and 3 options, {choice:.1f} s for the front of {len(front)} points"
+    )
 
 
 def greedy(mixture: Mixture, budget: float) -> Assignment:
@@ -88,11 +115,14 @@ def _table(
 
     shown = [front[round(index * (len(front) - 1) / (POINTS - 1))] for index in range(POINTS)]
     for best in shown:
-        beside = f"{'':11}{measured(greedy(mixture, best.cost))}" if kind == "bytes" else ""
-        cheap = best.counts.get(options[-1], 0)
-        print(f"  {best.cost:12,.0f}{cheap:>5}/{len(best.layers)}{measured(best)}{beside}", flush=True)
+        row, beside = measured(best), ""
+        if kind == "bytes":
+            peer = greedy(mixture, best.cost)
+            beside = f"{'':11}{row if peer.layers == best.layers else measured(peer)}"
+        print(f"  {best.cost:12,.0f}{best.counts.get(options[-1], 0):>5}/{len(best.layers)}{row}{beside}", flush=True)
     if kind == "bytes" and rounding is None:
-        print(f"  {_additivity(mixture, test, reference)}", flush=True)
+        few = np.arange(min(FEW, len(test)))
+        print(f"  {_additivity(mixture, test.take(few), reference[few])}", flush=True)
 
 
 def _additivity(mixture: Mixture, test: Samples, reference: np.ndarray) -> str:

@@ -11,6 +11,7 @@ outputs of the network have W = 0. (Layers' bits by integer programming: Hubara 
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,8 @@ from octavo.quant.quantize import Scheme
 __all__ = ["Assignment", "choose", "evaluate", "least", "mixed_scheme", "pareto"]
 
 Vector = NDArray[np.float64]
-_SLACK = 1e-7
+_SLACK, _STEP, _RESOLUTION = 1e-7, 1e-6, 1e4
+_OPTIONS = {"mip_rel_gap": 0.0, "mip_feasibility_tolerance": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def pareto(found: Sensitivities, costs: Costs, points: int = 17) -> tuple[Assign
         if not gaps:
             break
         _, low, high = max(gaps, key=lambda gap: gap[0])
-        for budget in ((low.cost + high.cost) / 2, high.cost * (1 - 1e-6)):
+        for budget in ((low.cost + high.cost) / 2, high.cost * (1 - _STEP)):
             entry = problem.minimise_both(problem.noise, problem.cost, budget) if budget > low.cost else low
             if entry.cost > low.cost and entry.noise < low.noise:
                 front = _undominated((*front, entry))
@@ -203,7 +205,8 @@ class _Problem:
         """The assignment with the least ``objective`` while ``bounded`` stays within ``bound``; None where none does.
 
         The solver's tolerances are absolute, so both sums are scaled: the objective by its least value in the
-        relaxed program, the other by its bound. A result beyond the bound, by the tolerance, is sought again below it.
+        relaxed program, the other to a bound of 10,000. A result beyond the bound, by the tolerance, is sought again
+        below it.
         """
         limit = bound
         for _ in range(3):
@@ -212,7 +215,7 @@ class _Problem:
                 return None
             if bounded is None or float(bounded @ solution) <= bound * (1 + 1e-12):
                 return self._assignment(solution)
-            limit -= 4e-6 * abs(bound)
+            limit -= 4e-6 / _RESOLUTION * abs(bound)
         return None
 
     def minimise_both(self, first: Vector, second: Vector, bound: float = math.inf) -> Assignment:
@@ -227,20 +230,23 @@ class _Problem:
     def _solve(self, objective: Vector, bounded: Vector | None, bound: float) -> Vector | None:
         rows, low, high = self.rows, self.low, self.high
         if bounded is not None and math.isfinite(bound):
-            unit = abs(bound) or 1.0
+            unit = abs(bound) / _RESOLUTION or 1.0
             rows = csr_array(vstack([rows, csr_array(bounded[None, :] / unit)]))
             low, high = np.append(low, -np.inf), np.append(high, bound / unit)
         integrality = np.zeros(len(objective))
         scale = 1.0
         for whole in (0.0, 1.0):
             integrality[: len(self.columns)] = whole
-            result = milp(
-                objective / scale,
-                integrality=integrality,
-                bounds=Bounds(0.0, 1.0),
-                constraints=LinearConstraint(rows, low, high),
-                options={"mip_rel_gap": 0.0},
-            )
+            with warnings.catch_warnings():
+                # SciPy warns that it passes HiGHS's own tolerance on.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                result = milp(
+                    objective / scale,
+                    integrality=integrality,
+                    bounds=Bounds(0.0, 1.0),
+                    constraints=LinearConstraint(rows, low, high),
+                    options=dict(_OPTIONS),
+                )
             if result.x is None:
                 return None
             scale *= abs(float(result.fun)) or float(np.abs(objective).max(initial=0.0)) or 1.0
