@@ -49,7 +49,7 @@ def test_the_ladder_tells_its_story(shelf: Path, tmp_path: Path, capsys: Capture
         "--format", "int4", "--max-drop", "0", "-o", tmp_path / "build",
     )  # fmt: skip
     document = octavo(capsys, *command, "--json").document
-    assert document["trail"][-1]["rung"].startswith("least-squares rounding")
+    assert document["trail"][-1]["rung"] == "block reconstruction"
     assert document["verdict"]["split"] == {"calibration": 40, "search": 20, "report": 20}
     assert document["verdict"]["report"]["float_accuracy"] is not None
     answer = octavo(capsys, *command)

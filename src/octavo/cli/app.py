@@ -57,6 +57,16 @@ MaxDrop = Annotated[
     Optional[float], typer.Option(min=0.0, help="Points that may be lost; learned rounding follows if need be.")  # noqa: UP045
 ]
 Count = Annotated[Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples.")]  # noqa: UP045
+DataFree = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option("--data-free", help="Without calibration data: ranges from the model's batch norms."),
+]
+InputRange = Annotated[
+    Optional[str], typer.Option(help="LOW,HIGH of what the network reads; with --data-free.")  # noqa: UP045
+]
+Checkpoint = Annotated[
+    Optional[Path], typer.Option(help="File with which interrupted learned rounding goes on.")  # noqa: UP045
+]
 Seed = Annotated[Optional[int], typer.Option(min=1, help="Of the split of the samples.")]  # noqa: UP045
 
 
@@ -66,6 +76,8 @@ def compile_command(
     output: Output = None,
     calibration: Data = None,
     evaluation: Evaluation = None,
+    data_free: DataFree = None,
+    input_range: InputRange = None,
     target: TargetName = None,
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
     format: Format = None,
@@ -74,6 +86,7 @@ def compile_command(
     weight_ranges: WeightRanges = None,
     equalization: Equalize = None,
     max_drop: MaxDrop = None,
+    checkpoint: Checkpoint = None,
     samples: Count = None,
     seed: Seed = None,
     config: Config = None,
@@ -92,6 +105,8 @@ def quantize_command(
     output: Output = None,
     calibration: Data = None,
     evaluation: Evaluation = None,
+    data_free: DataFree = None,
+    input_range: InputRange = None,
     target: TargetName = None,
     format: Format = None,
     granularity: Granularity = None,
@@ -99,6 +114,7 @@ def quantize_command(
     weight_ranges: WeightRanges = None,
     equalization: Equalize = None,
     max_drop: MaxDrop = None,
+    checkpoint: Checkpoint = None,
     samples: Count = None,
     seed: Seed = None,
     config: Config = None,
