@@ -22,7 +22,7 @@ from octavo.ops.linear import least_scale
 from octavo.quant.lockstep import Lockstep, fitting
 from octavo.quant.observe import Batch, as_inputs
 from octavo.quant.rounding.levels import group_factors, nearest_level, scale_of
-from octavo.quant.rounding.windows import Layout, layout_of, sample_positions
+from octavo.quant.rounding.windows import Layout, learned_layout, refusals, sample_positions
 
 __all__ = ["LeastSquares", "least_squares_rounding"]
 
@@ -63,20 +63,20 @@ def least_squares_rounding(
 
     ``data`` are samples [N, ...] as the network takes them. The bias absorbs the mean error that is left (empirical
     bias correction, Nagel et al. 2019). ``progress(1)`` is called after each node. The graph stays; integers, biases
-    and, with ``rescale``, the weights' scales of the plan change.
+    and, with ``rescale``, the weights' scales of the plan change; ``plan.reasons`` say which layers were left, and why.
     """
     graph = quantized.graph
     state = _State(quantized, fitting(graph, as_inputs(graph, data), settings.max_bytes))
     generator = torch.Generator().manual_seed(settings.seed)
     with torch.inference_mode():
         for node in graph.nodes:
-            layout = layout_of(graph, node)
-            if layout is not None and quantized.plan.qparams[node.inputs[1]].dtype == "int8":
+            layout = learned_layout(quantized, node)
+            if layout is not None:
                 state.round_layer(layout, settings, generator)
             state.advance(node)
             if progress is not None:
                 progress(1)
-    return state.quantized
+    return state.quantized.with_(reasons={**state.quantized.plan.reasons, **refusals(quantized)})
 
 
 class _State(Lockstep):

@@ -24,7 +24,7 @@ from octavo.quant.rounding.blocks import Block, partition
 from octavo.quant.rounding.checkpoint import Checkpoint
 from octavo.quant.rounding.relaxed import RELAXATIONS, Relaxed
 from octavo.quant.rounding.scales import LearnedScales, learnable
-from octavo.quant.rounding.windows import layout_of
+from octavo.quant.rounding.windows import layout_of, learned_layout, refusals
 from octavo.quant.simulate import fake_quantize
 from octavo.run.float_run import Tap, float_run
 
@@ -126,7 +126,7 @@ def reconstruct(
         with torch.inference_mode():
             for node in block.nodes:
                 state.advance(node)
-    return state.quantized
+    return state.quantized.with_(reasons={**state.quantized.plan.reasons, **refusals(quantized)})
 
 
 class _Learner:
@@ -145,10 +145,9 @@ class _Learner:
         self.soft: dict[str, Relaxed] = {}
         self.bias: dict[str, tuple[torch.Tensor, float, torch.Tensor]] = {}
         for node in block.layers:
-            if plan.qparams[node.inputs[1]].dtype != "int8":
+            layout = learned_layout(quantized, node)
+            if layout is None:
                 continue
-            layout = layout_of(graph, node)
-            assert layout is not None
             self.soft[node.inputs[1]] = RELAXATIONS[settings.rounding](quantized, layout, device)
             start = torch.from_numpy(np.array(quantized.bias(node.inputs[2]), np.float32)).to(device)
             step = float(plan.qparams[node.outputs[0]].scale[0])

@@ -27,7 +27,7 @@ class _FakeQuantize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, scale: torch.Tensor, low: int, high: int) -> torch.Tensor:
-        ratio = x / scale
+        ratio = x * scale.reciprocal()
         levels = torch.round(ratio)
         inside = (levels >= low) & (levels <= high)
         levels = levels.clamp_(low, high)
