@@ -51,15 +51,19 @@ def _weights(graph: Graph, node: Node) -> LayerWeights | None:
 
 
 def find_layer(graph: Graph, name: str) -> LayerWeights:
-    """A layer by the name of its node, or by its name in the user's file."""
+    """A layer by the name of its node, its source, or the name in the user's file with which its source ends."""
     layers = layer_weights(graph)
-    exact = [entry for entry in layers if entry.layer == name]
-    found = exact or [entry for entry in layers if entry.source == name]
+    exact = [entry for entry in layers if entry.layer == name] or [entry for entry in layers if entry.source == name]
+    found = exact or [entry for entry in layers if entry.source.endswith((f" {name}", f"({name})"))]
     if len(found) > 1:
         names = ", ".join(entry.layer for entry in found[:8])
         raise OctavoError(f"layer {name}", f"is the source of {len(found)} layers", f"Use one of {names}.")
     if not found:
-        known = [text for entry in layers for text in dict.fromkeys((entry.layer, entry.source))]
+        known = [
+            text
+            for entry in layers
+            for text in (entry.layer, entry.source.split(" ")[-1].removeprefix("(").removesuffix(")"))
+        ]
         raise OctavoError(f"layer {name}", "is unknown or has no weights", _near(name, known))
     return found[0]
 

@@ -56,11 +56,11 @@ def show_formats(
     weights = find_layer(graph, layer) if layer is not None else find_tensor(graph, str(tensor))
     if weights is not None:
         rows = _weight_rows(weights, choice)
-        title = f"{weights.tensor} {list(weights.values.shape)}, weights of {weights.source} ({weights.kind})"
+        title = f"{weights.source}: {weights.kind} weights {list(weights.values.shape)}"
         values, low, high = _histogram(weights.values)
     else:
         rows, values, low, high = _activation_rows(graph, str(tensor), choice, data)
-        title = f"{tensor} {list(graph.types[str(tensor)].shape)}, activation"
+        title = f"{tensor}: activation {list(graph.types[str(tensor)].shape)}"
     svg, log = picture
     if svg is not None:
         panels = [_panel(row, low, high) for row in rows]
@@ -99,7 +99,7 @@ def _layers(graph: Graph, choice: Choice, json: bool) -> None:
         emit({"granularity": only.granularity, "layers": document})
     else:
         names = [row.name for row in rows[0][1]]
-        lines = [(entry.layer, entry.kind, [row.sqnr_db for row in effects]) for entry, effects in rows]
+        lines = [(entry.source, entry.kind, [row.sqnr_db for row in effects]) for entry, effects in rows]
         tables.layer_effects(f"SQNR in dB of weights, {only.granularity}", names, lines)
 
 

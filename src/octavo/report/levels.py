@@ -13,12 +13,12 @@ __all__ = ["Panel", "levels_svg"]
 
 Vector = NDArray[np.float64]
 
-WIDTH, LEFT, TOP = 680, 16, 44
+WIDTH, LEFT, TOP, TITLE = 680, 16, 44, 90
 PLOT, BARS, TICKS, PANEL = WIDTH - 2 * LEFT, 64, 7, 118
 _STYLE = """
 text{font:12px system-ui,sans-serif;fill:#1f2328}.note{font-size:11px;fill:#59636e}
 .bars{fill:#a9c7f0}.coarse{stroke:#b3400f;stroke-opacity:.75;stroke-width:.7}.fine{stroke:#0b7a6e;stroke-width:.7}
-.axis{stroke:#818b98;stroke-width:1}
+.dense{stroke-opacity:.3}.axis{stroke:#818b98;stroke-width:1}
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.note{fill:#9198a1}.bars{fill:#2f5a93}.coarse{stroke:#ff9d66}
 .fine{stroke:#4fd1c0}}
 """.strip()
@@ -49,7 +49,7 @@ def levels_svg(title: str, counts: Vector, low: float, high: float, panels: Sequ
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
         f"<style>{_STYLE}</style>",
         f'<defs><path id="bars" class="bars" d="{_bars(heights)}"/></defs>',
-        f'<text x="{LEFT}" y="16">{_text(title)}</text>',
+        f'<text x="{LEFT}" y="16">{_text(title if len(title) <= TITLE else title[: TITLE - 3] + "...")}</text>',
         f'<text class="note" x="{LEFT}" y="32">{_text(_caption(panels, log))}</text>',
     ]
     for index, panel in enumerate(panels):
@@ -69,11 +69,13 @@ def _caption(panels: Sequence[Panel], log: bool) -> str:
 def _drawn(panel: Panel, low: float, high: float) -> list[str]:
     """The elements of one panel, its upper left corner at (0, 0)."""
     base = 18 + BARS
+    coarse = _lines(panel.coarse, low, high, 18, BARS)
+    dense = " dense" if coarse.count("M") > PLOT / 2 else ""
     found = [
         f'<text x="0" y="12">{_text(panel.title)}</text>',
         f'<text class="note" x="{PLOT}" y="12" text-anchor="end">{_text(panel.note)}</text>',
         '<use href="#bars" y="18"/>',
-        f'<path class="coarse" d="{_lines(panel.coarse, low, high, 18, BARS)}"/>',
+        f'<path class="coarse{dense}" d="{coarse}"/>',
     ]
     if panel.fine is not None:
         found.append(f'<path class="fine" d="{_lines(panel.fine, low, high, base + 2, TICKS)}"/>')
