@@ -28,7 +28,7 @@ PROGRAM = r"""
 #include <stdio.h>
 #include <time.h>
 
-enum { REPEATS = 9 };
+enum { REPEATS = 40 };
 static int8_t x[1 << 20], w[1 << 20], z[1 << 12];
 static int32_t y[1 << 20];
 
@@ -94,16 +94,11 @@ MODES(depth, depthwise, 26, 128)
 
 static double seconds(void (*run)(void))
 {
-    double best = 1e9;
-    for (int i = 0; i < REPEATS; ++i) {
-        struct timespec a, b;
-        clock_gettime(CLOCK_MONOTONIC, &a);
-        for (int j = 0; j < 10; ++j) run();
-        clock_gettime(CLOCK_MONOTONIC, &b);
-        double taken = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
-        if (taken < best) best = taken;
-    }
-    return best / 10;
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    for (int j = 0; j < 5; ++j) run();
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    return ((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec)) / 5;
 }
 
 int main(void)
@@ -119,7 +114,14 @@ int main(void)
             for (int k = 0; k < 1 << 16; ++k) check[mode] = check[mode] * 31 + (uint32_t)y[k];
         }
         if (check[1] != check[2]) return 1;
-        printf("%.9f %.9f %.9f\n", seconds(runs[i][0]), seconds(runs[i][1]), seconds(runs[i][2]));
+        /* In turn, so that a busy moment of the machine meets all three; the best counts. */
+        double best[3] = {1e9, 1e9, 1e9};
+        for (int repeat = 0; repeat < REPEATS; ++repeat)
+            for (int mode = 0; mode < 3; ++mode) {
+                double taken = seconds(runs[i][mode]);
+                if (taken < best[mode]) best[mode] = taken;
+            }
+        printf("%.9f %.9f %.9f\n", best[0], best[1], best[2]);
     }
     return 0;
 }
@@ -165,18 +167,25 @@ def _layers(name: str, graph: Any) -> None:
     for kind, part in rows:
         columns = np.array(part)
         share = columns[:, 3].sum() / columns[:, 2].sum()
-        gains = np.nanmedian(columns[:, :2], axis=0)
+        gains = _median(columns[:, 0]), _median(columns[:, 1])
         print(f"  median of {kind:<36}{len(part):<20}{gains[0]:6.2f}{gains[1]:7.2f}{share:9.2%}", flush=True)
 
 
+def _median(gains: Any) -> float:
+    finite = gains[np.isfinite(gains)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
 def _loops() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        source, program = Path(folder) / "loops.c", Path(folder) / "loops"
-        source.write_text(PROGRAM)
-        subprocess.run(["gcc", "-O2", "-std=gnu99", "-o", program, source], check=True)
-        lines = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
-    print("plain C, gcc -O2, microseconds: symmetric, window sums, zero_point subtracted from every weight")
-    for title, line in zip(LOOPS, lines, strict=True):
-        symmetric, sums, subtracted = (1e6 * float(part) for part in line.split())
-        print(f"  {title:<42}{symmetric:9.1f}{sums:9.1f} ({sums / symmetric - 1:+.1%})"
-              f"{subtracted:9.1f} ({subtracted / symmetric - 1:+.1%})")  # fmt: skip
+    """Once as the compiler likes it, and once without its vector instructions, which small cores lack."""
+    for flags in (("-O2",), ("-O2", "-fno-tree-vectorize")):
+        with tempfile.TemporaryDirectory() as folder:
+            source, program = Path(folder) / "loops.c", Path(folder) / "loops"
+            source.write_text(PROGRAM)
+            subprocess.run(["gcc", *flags, "-std=gnu99", "-o", program, source], check=True)
+            lines = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
+        print(f"gcc {' '.join(flags)}, microseconds: symmetric, window sums, zero_point subtracted from every weight")
+        for title, line in zip(LOOPS, lines, strict=True):
+            symmetric, sums, subtracted = (1e6 * float(part) for part in line.split())
+            print(f"  {title:<42}{symmetric:9.1f}{sums:9.1f} ({sums / symmetric - 1:+.1%})"
+                  f"{subtracted:9.1f} ({subtracted / symmetric - 1:+.1%})", flush=True)  # fmt: skip
