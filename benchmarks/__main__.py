@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import accuracy, exactness, memory, mobilenet, post_training, ranges, speed
+from benchmarks import accuracy, asymmetric_weights, exactness, memory, mobilenet, post_training, ranges, speed
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "exactness": exactness.main,
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "post_training": post_training.main,
     "ranges": ranges.main,
     "mobilenet": mobilenet.main,
+    "asymmetric_weights": asymmetric_weights.main,
     "memory": memory.main,
     "speed": speed.main,
 }

@@ -185,6 +185,43 @@ def inspect_command(
     inspect_path(path, json)
 
 
+@app.command("formats")
+def formats_command(
+    model: Model = None,
+    tensor: Annotated[Optional[str], typer.Option(help="A weight tensor, or with --calibration an activation.")] = None,  # noqa: UP045
+    layer: Annotated[Optional[str], typer.Option(help="A layer, by its name or its source in your file.")] = None,  # noqa: UP045
+    format: Annotated[Optional[str], typer.Option(help="Show this format only.")] = None,  # noqa: UP045
+    granularity: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Show only per-channel, per-tensor or per-group (list of layers: per-channel)."),
+    ] = None,
+    weight_ranges: WeightRanges = None,
+    ranges: Ranges = None,
+    calibration: Data = None,
+    samples: Count = None,
+    svg: Annotated[Optional[Path], typer.Option(help="Draw the values and the levels of each format.")] = None,  # noqa: UP045
+    log: Annotated[bool, typer.Option("--log", help="Draw counts on a logarithmic axis.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """The number formats, or what each of them does to a model's weights and activations."""
+    if model is None:
+        if any(value is not None for value in (tensor, layer, svg, calibration, format, granularity)):
+            raise typer.BadParameter("give MODEL")
+        from octavo.cli.devices import list_formats
+
+        list_formats(json)
+        return
+    if tensor is not None and layer is not None:
+        raise typer.BadParameter("give --tensor or --layer, not both")
+    if svg is not None and tensor is None and layer is None:
+        raise typer.BadParameter("--svg draws one tensor: give --tensor or --layer")
+    from octavo.cli.formats import Choice, show_formats
+
+    choice = Choice(format, granularity, weight_ranges or "mse", ranges or "mse")
+    show_formats(model, tensor, layer, choice, (calibration, samples, config), (svg, log), json)
+
+
 @app.command("targets")
 def targets_command(json: Json = False) -> None:
     """The devices that Octavo knows."""

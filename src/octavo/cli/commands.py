@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,14 +18,22 @@ from octavo.cli.document import emit
 from octavo.cli.progress import progress, stages
 from octavo.datasets import Dataset, Preprocessing, load_dataset
 from octavo.errors import OctavoError
-from octavo.files import check_replaceable
+from octavo.files import check_replaceable, replace_file
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
 from octavo.package import write_quantization
 from octavo.targets import Target, load_target
 
-__all__ = ["compile_model", "evaluate_build", "inspect_path", "profile_build", "quantize_model", "run_build"]
+__all__ = [
+    "calibration_data",
+    "compile_model",
+    "evaluate_build",
+    "inspect_path",
+    "profile_build",
+    "quantize_model",
+    "run_build",
+]
 
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
 CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
@@ -141,6 +147,11 @@ def _story(quantized: Quantized) -> dict[str, Any]:
     return {"trail": list(plan.trail), "verdict": dict(plan.verdict), "notes": list(plan.notes)}
 
 
+def calibration_data(path: Path, config: Path | None, samples: int | None) -> Dataset:
+    """The samples of --calibration with the preprocessing of --config."""
+    return _first(load_dataset(path, _preprocessing(_config(config))), samples)
+
+
 def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
     data_free = bool(options.get("data_free", False))
     if "calibration" not in options and not data_free:
@@ -243,26 +254,19 @@ def _with_batch(build: Build, inputs: Any) -> Any:
 
 
 def _save(path: Path, outputs: Mapping[str, Array]) -> None:
-    """One output as .npy, several as .npz; written aside, then moved over a plain file or to a new one."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise OctavoError(str(path), "is not a plain file", "Choose another --output.")
+    """One output as .npy, several as .npz."""
     if len(outputs) > 1 and path.suffix != ".npz":
         raise OctavoError(str(path), f"the network has {len(outputs)} outputs", "Give a path that ends in .npz.")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
-            written = Path(aside) / path.name
-            with written.open("wb") as file:
-                if path.suffix == ".npz":
-                    arrays: dict[str, Any] = {key.replace("/", "_"): value for key, value in outputs.items()}
-                    np.savez(file, **arrays)
-                else:
-                    np.save(file, next(iter(outputs.values())), allow_pickle=False)
-            os.replace(written, path)
-    except OSError as error:
-        raise OctavoError(
-            str(path), f"cannot be written ({error.strerror or error})", "Free space or choose another --output."
-        ) from error
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as file:
+            if path.suffix == ".npz":
+                arrays: dict[str, Any] = {key.replace("/", "_"): value for key, value in outputs.items()}
+                np.savez(file, **arrays)
+            else:
+                np.save(file, next(iter(outputs.values())), allow_pickle=False)
+
+    replace_file(path, write)
 
 
 def profile_build(folder: Path, on: str | None, json: bool) -> None:
