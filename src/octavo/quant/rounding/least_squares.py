@@ -135,8 +135,9 @@ def _moments(
     rows, rows_float = layout.rows(x, at), layout.rows(x_float, at)
     mean, mean_float = rows.double().mean(1), rows_float.double().mean(1)
     count = rows.shape[1]
-    hessian = (rows.transpose(1, 2) @ rows).double() / count - mean[:, :, None] * mean[:, None, :]
-    cross = (rows_float.transpose(1, 2) @ rows).double() / count - mean_float[:, :, None] * mean[:, None, :]
+    rows, rows_float = rows - mean[:, None, :].float(), rows_float - mean_float[:, None, :].float()
+    hessian = (rows.transpose(1, 2) @ rows).double() / count
+    cross = (rows_float.transpose(1, 2) @ rows).double() / count
     energy = hessian.diagonal(dim1=1, dim2=2).clamp_min(0)
     shrink = layout.width / (layout.width + count)
     added = settings.damping * energy.mean(1) + 1e-4 * energy.mean() + 1e-12
