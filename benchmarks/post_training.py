@@ -126,8 +126,7 @@ def _table(workload: Workload, load: Callable[[], Any], rows: tuple[Row, ...], k
 
 def _quantized(graph: Graph, workload: Workload, row: Row) -> Quantized:
     if row.data_free:
-        span = float(workload.calibration.min()), float(workload.calibration.max())
-        return api.quantize(graph, None, "host", input_range=span, **row.choices)
+        return api.quantize(graph, None, "host", input_range=(-1.0, 1.0), **row.choices)
     plain = api.quantize(graph, workload.calibration, "host", **row.choices)
     if isinstance(row.rounding, Reconstruction):
         return reconstruct(plain, workload.calibration, row.rounding)
