@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import accuracy, exactness, memory, mixed, mobilenet, post_training, ranges, speed
+from benchmarks import (
+    accuracy,
+    asymmetric_weights,
+    exactness,
+    memory,
+    mixed,
+    mobilenet,
+    post_training,
+    ranges,
+    speed,
+)
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "exactness": exactness.main,
@@ -14,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "ranges": ranges.main,
     "mobilenet": mobilenet.main,
     "mixed": mixed.main,
+    "asymmetric_weights": asymmetric_weights.main,
     "memory": memory.main,
     "speed": speed.main,
 }

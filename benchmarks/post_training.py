@@ -20,7 +20,7 @@ from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.samples import gather
-from octavo.quant.rounding import LeastSquares, least_squares_rounding
+from octavo.quant.rounding import LeastSquares, Reconstruction, least_squares_rounding, reconstruct
 
 __all__ = ["main"]
 
@@ -41,9 +41,10 @@ class Row:
 
     title: str
     choices: Mapping[str, Any]
-    rounding: LeastSquares | None
+    rounding: LeastSquares | Reconstruction | None
     bar: Bar | None = None
     peer: str = ""
+    data_free: bool = False
 
 
 _NEAREST = LeastSquares()
@@ -75,9 +76,12 @@ EFFICIENTNET = (
     ),
     Row("W4A8 per channel, plain", {"format": "int4"}, None, None, "AIMET* min_max pc W4A8"),
     Row("W4A8 per channel", {"format": "int4"}, _FOUR, Bar(3.0), "AIMET* min_max pc W4A8 +SeqMSE"),
+    Row("W4A8 per channel, blocks", {"format": "int4"}, Reconstruction(), None),
     Row("W4A8 per group of 32", {"format": "int4", "granularity": "per-group"}, _FOUR),
     Row("symmetric, per channel", {"format": "symmetric"}, _NEAREST),
     Row("log2, per channel", {"format": "log2"}, _FOUR),
+    Row("W8A8 per channel, no data", {}, None, Bar(0.7), data_free=True),
+    Row("W8A8 per tensor, no data", {"granularity": "per-tensor"}, None, Bar(2.0), data_free=True),
 )
 SMALL = (
     Row("power of two, per tensor", {"format": "power-of-two", "granularity": "per-tensor"}, _NEAREST, Bar(0.5)),
@@ -108,9 +112,7 @@ def _table(workload: Workload, load: Callable[[], Any], rows: tuple[Row, ...], k
     print(f"  {'':<28}{'seconds':>8}{'float':>8}{'integer':>9}{'agree':>8}{'SQNR dB':>9}  bar; best peer")
     for row in rows:
         start = time.perf_counter()
-        quantized: Quantized = api.quantize(graph, workload.calibration, "host", **row.choices)
-        if row.rounding is not None:
-            quantized = least_squares_rounding(quantized, workload.calibration, row.rounding)
+        quantized = _quantized(graph, workload, row)
         seconds = time.perf_counter() - start
         found = measure(quantized, samples, reference)
         peer = known.get(row.peer)
@@ -120,6 +122,15 @@ def _table(workload: Workload, load: Callable[[], Any], rows: tuple[Row, ...], k
             f"{100 * found.agreement:8.2f}{found.sqnr_db:9.2f}  {_judged(row.bar, found, seconds)}; {beside}",
             flush=True,
         )
+
+
+def _quantized(graph: Graph, workload: Workload, row: Row) -> Quantized:
+    if row.data_free:
+        return api.quantize(graph, None, "host", input_range=(-1.0, 1.0), **row.choices)
+    plain = api.quantize(graph, workload.calibration, "host", **row.choices)
+    if isinstance(row.rounding, Reconstruction):
+        return reconstruct(plain, workload.calibration, row.rounding)
+    return plain if row.rounding is None else least_squares_rounding(plain, workload.calibration, row.rounding)
 
 
 def _judged(bar: Bar | None, found: Any, seconds: float) -> str:

@@ -14,10 +14,12 @@ from octavo.ir.plan import Quantized
 from octavo.num.formats import Format, find_format
 from octavo.package import export
 from octavo.passes import normalize
-from octavo.pipeline import climb, gather, split
-from octavo.pipeline.ladder import Stage
+from octavo.pipeline import climb, gather, split, without_calibration
+from octavo.pipeline.rung import Stage, silent
+from octavo.quant.data_free import InputRange
 from octavo.quant.observe import Batch
 from octavo.quant.quantize import Scheme
+from octavo.quant.rounding import Reconstruction
 from octavo.targets import Target, load_target
 
 if TYPE_CHECKING:
@@ -81,35 +83,42 @@ def _load_module(module: nn.Module, example_inputs: Any | Sequence[Any] | None, 
 
 def quantize(
     graph: Graph | Quantized,
-    calibration: Iterable[Batch] | Batch,
+    calibration: Iterable[Batch] | Batch | None,
     target: str = "cortex-m4",
     format: str | Format = "affine",
     granularity: str | None = None,
-    ranges: str = "mse",
+    ranges: str | None = None,
     weight_ranges: str = "mse",
     equalization: str = "auto",
     max_drop: float | None = None,
     labels: Array | None = None,
     evaluation: Batch | None = None,
     evaluation_labels: Array | None = None,
+    input_range: InputRange | None = None,
+    reconstruction: Reconstruction | None = None,
+    checkpoint: str | Path | None = None,
     seed: int = 0,
-    progress: Stage | None = None,
+    progress: Stage = silent,
 ) -> Quantized:
     """Quantize a float graph for ``target`` by the recommended pipeline, or by your own choices.
 
-    ``calibration`` is one array [N, ...], a mapping from input names to arrays, or an iterable of batches of these, as
-    the network takes them. ``format`` is a name of ``octavo formats`` or a Format; ``granularity`` of the weights is
-    per-channel, per-tensor or per-group. ``ranges`` of activations: minmax, moving-average, percentile, mse, kl or
-    cross-entropy; ``weight_ranges``: minmax, mse or percentile. ``equalization``: auto tries what the format can use
-    and keeps what has the least noise; none, weights, balance or align choose one.
+    ``calibration`` is one array [N, ...], a mapping from input names to arrays, or an iterable of batches of these,
+    as the network takes them. None quantizes without data, by the statistics of the model's batch norms;
+    ``input_range``, (low, high) or one by input name, is then the range of what the network reads. ``format`` is a
+    name of ``octavo formats`` or a Format; ``granularity`` of the weights is per-channel, per-tensor or per-group.
+    ``ranges`` of activations: minmax (the default without data), moving-average, percentile, mse (the default with
+    data), kl or cross-entropy; ``weight_ranges``: minmax, mse or percentile. ``equalization``: auto tries what the
+    format can use and keeps what has the least noise; none, weights, balance or align choose one.
 
     With ``max_drop`` (points of accuracy if there are labels, else of agreement with the float network) the ladder is
-    climbed: learned rounding follows when plain rounding misses it. ``evaluation`` samples, with or without labels,
-    serve search and the final number; without them parts of ``calibration`` do, and no sample serves two ends. The
-    result's ``plan`` holds the ``trail``, the ``verdict`` and the ``notes``. ``progress(what, done, total)`` is called
-    as the work goes on.
+    climbed: learned rounding follows when plain rounding misses it. ``reconstruction`` are settings of its last rung,
+    which takes minutes: ``checkpoint`` is a file with which it goes on after an interruption. ``evaluation`` samples,
+    with or without labels, serve search and the final number; without them parts of ``calibration`` do, and no sample
+    serves two ends. The result's ``plan`` holds the ``trail``, the ``verdict`` and the ``notes``.
+    ``progress(what, done, total)`` is called as the work goes on.
 
-    Raises OctavoError when the data do not match or a value is not finite.
+    Raises OctavoError when the data do not match, a value is not finite, or a model without batch-norm statistics is
+    given without data.
     """
     if isinstance(graph, Quantized):
         raise OctavoError(graph.graph.name, "is quantized already", "Export it as it is, or load the float model.")
@@ -117,13 +126,33 @@ def quantize(
         raise OctavoError(f"max_drop {max_drop}", "is not a number of points", "Give 0 or more, below 100.")
     chosen, wanted = load_target(target), find_format(format)
     check_format(wanted, chosen)
-    scheme = Scheme(wanted.with_weights(granularity), ranges, weight_ranges)
+    methods = ranges or ("minmax" if calibration is None else "mse"), weight_ranges
+    scheme = Scheme(wanted.with_weights(granularity), *methods)
     normalized = normalize(graph)
-    samples, notes = gather(normalized, calibration, labels)
     held = None if evaluation is None else gather(normalized, evaluation, evaluation_labels)[0]
-    divided = split(samples, held, max_drop is not None, seed)
-    divided = replace(divided, notes=(*notes, *divided.notes))
-    return climb(normalized, divided, scheme, equalization, max_drop, progress, chosen.name)
+    if calibration is None:
+        divided = without_calibration(normalized, held)
+    else:
+        if input_range is not None:
+            raise OctavoError("input_range", "has no effect where there are calibration data", "Leave it out.")
+        samples, notes = gather(normalized, calibration, labels)
+        divided = split(samples, held, max_drop is not None, seed)
+        divided = replace(divided, notes=(*notes, *divided.notes))
+    quantized = climb(
+        normalized,
+        divided,
+        scheme,
+        equalization,
+        max_drop,
+        progress,
+        chosen.name,
+        input_range,
+        reconstruction,
+        None if checkpoint is None else Path(checkpoint),
+    )
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
+    return quantized
 
 
 def check_format(format: Format, target: Target) -> None:

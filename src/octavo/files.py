@@ -1,4 +1,4 @@
-"""Writes a folder whole or not at all."""
+"""Writes a folder or a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from octavo.errors import OctavoError
 
-__all__ = ["GENERATOR", "MARKER", "check_replaceable", "replace_folder"]
+__all__ = ["GENERATOR", "MARKER", "check_replaceable", "replace_file", "replace_folder"]
 
 MARKER = "manifest.json"
 # The value of the marker's key "generator"; many tools write a manifest.json.
@@ -47,6 +47,22 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         if (stage / "old").exists() and not folder.exists():
             os.rename(stage / "old", folder)
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def replace_file(path: Path, write: Callable[[Path], object], option: str = "--output") -> None:
+    """Let ``write(aside)`` write a file in a temporary folder, then move it over a plain file or to a new one."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OctavoError(str(path), "is not a plain file", f"Choose another {option}.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
+            written = Path(aside) / path.name
+            write(written)
+            os.replace(written, path)
+    except OSError as error:
+        raise OctavoError(
+            str(path), f"cannot be written ({error.strerror or error})", f"Free space or choose another {option}."
+        ) from error
 
 
 def check_replaceable(folder: Path) -> None:

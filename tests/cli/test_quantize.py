@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from tests.cli.networks import octavo
 
@@ -49,7 +51,7 @@ def test_the_ladder_tells_its_story(shelf: Path, tmp_path: Path, capsys: Capture
         "--format", "int4", "--max-drop", "0", "-o", tmp_path / "build",
     )  # fmt: skip
     document = octavo(capsys, *command, "--json").document
-    assert document["trail"][-1]["rung"].startswith("least-squares rounding")
+    assert document["trail"][-1]["rung"] == "block reconstruction"
     assert document["verdict"]["split"] == {"calibration": 40, "search": 20, "report": 20}
     assert document["verdict"]["report"]["float_accuracy"] is not None
     answer = octavo(capsys, *command)
@@ -82,3 +84,29 @@ def test_a_target_may_forbid_a_format(shelf: Path, tmp_path: Path, capsys: Captu
     answer = octavo(capsys, *command, "-o", tmp_path / "build")
     assert answer.code == 1 and "power-of-two" in answer.err and "affine" in answer.err
     assert octavo(capsys, *command, "-o", tmp_path / "build", "--format", "power-of-two").code == 0
+
+
+def test_without_data_the_batch_norms_tell_the_ranges(tmp_path: Path, capsys: Capture) -> None:
+    torch.manual_seed(0)
+    norm = torch.nn.BatchNorm2d(8)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), norm, torch.nn.ReLU(), torch.nn.Conv2d(8, 4, 3))
+    data = torch.randn(64, 3, 8, 8)
+    module(data)
+    for _ in range(60):
+        module(data)
+    torch.export.save(torch.export.export(module.eval(), (data[:1],)), tmp_path / "net.pt2")
+    np.save(tmp_path / "data.npy", data.numpy())
+    command = ("quantize", tmp_path / "net.pt2", "--data-free", "-o", tmp_path / "q")
+    answer = octavo(capsys, *command, "--input-range=-4,4", "--evaluation", tmp_path / "data.npy", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.document["trail"][0]["rung"].startswith("data-free")
+    assert answer.document["verdict"]["report"]["sqnr_db"] > 20
+    for flags, said in (
+        (("--calibration", tmp_path / "data.npy"), "contradicts"),
+        (("--input-range", "wide"), "two numbers"),
+        (("--equalization", "align"), "needs calibration data"),
+    ):
+        refused = octavo(capsys, *command, *flags)
+        assert refused.code == 1 and said in refused.err, refused.err
+    missing = octavo(capsys, "quantize", tmp_path / "net.pt2", "-o", tmp_path / "q")
+    assert missing.code == 1 and "--data-free" in missing.err

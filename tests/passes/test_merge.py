@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from channels_first import RELU, Source, applied, kinds, refused
 
 from octavo.ir.graph import Node
-from octavo.ops import Add, Concat, Mean, Mul, Sum, Tanh
+from octavo.ops import Add, Concat, FullyConnected, Mean, Mul, Sum, Tanh
 from octavo.passes.decompose import decompose
 from octavo.passes.merge import merge
 from octavo.passes.rewrite import Draft, sweep
@@ -17,6 +18,19 @@ def test_equal_nodes_and_constants_become_one() -> None:
     twins = [s.relu(s.add(Add(), [x, s.values([1, 2, 3], (1, 1, 3))], "a")) for _ in range(2)]
     after = applied(merge, s.finish([s.add(Mul(), twins, "y")]))
     assert kinds(after) == {"Add": 1, "Clip": 1, "Mul": 1} and len(after.consts) == 1
+
+
+def test_biases_of_different_layers_stay_apart() -> None:
+    s, rng = Source(), np.random.default_rng(0)
+    x = s.plain(4, 3)
+    ones = rng.normal(size=(3, 3)).astype(np.float32)
+    first = s.add(FullyConnected(), [x, s.values(ones, (3, 3)), s.values([0, 0, 0], (3,))], "a")
+    twin = s.add(FullyConnected(), [x, s.values(ones, (3, 3)), s.values([0, 0, 0], (3,))], "a")
+    other = s.add(FullyConnected(), [x, s.values(2 * ones, (3, 3)), s.values([0, 0, 0], (3,))], "b")
+    total = s.add(Add(), [s.add(Mul(), [first, twin], "m"), other], "y")
+    after = applied(merge, s.finish([total]))
+    layers = [node for node in after.nodes if node.kind == "FullyConnected"]
+    assert len(layers) == 2 and layers[0].inputs[2] != layers[1].inputs[2]
 
 
 def test_two_outputs_stay_two() -> None:

@@ -13,10 +13,13 @@ from octavo.errors import OctavoError
 from octavo.formats.native import read_quantized, write_quantized
 from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
-from octavo.pipeline.ladder import weight_bytes
 from octavo.pipeline.measure import Measure, interval, measure, reference_outputs
+from octavo.pipeline.rung import weight_bytes
 from octavo.pipeline.samples import gather, split
+from octavo.quant.rounding import Reconstruction
 from tests.networks.torch_networks import mobilenet_v2, seeded
+
+SHORT = Reconstruction(iterations=10)
 
 
 @cache
@@ -36,7 +39,7 @@ def images(count: int = 60) -> np.ndarray:
 @cache
 def impossible() -> Quantized:
     """Four bits without any loss: every rung is climbed."""
-    return octavo.quantize(network(), images(), format="int4", max_drop=0.0)
+    return octavo.quantize(network(), images(), format="int4", max_drop=0.0, reconstruction=SHORT)
 
 
 def test_split_gives_each_sample_one_purpose() -> None:
@@ -62,7 +65,8 @@ def test_too_few_samples_are_not_divided_and_it_is_said() -> None:
 def test_without_a_target_only_the_plain_rung_runs_and_the_least_noise_wins() -> None:
     quantized = octavo.quantize(network(), images(), granularity="per-tensor")
     trail = quantized.plan.trail
-    assert [row["rung"] for row in trail] == [f"plain, equalization {k}" for k in ("none", "weights", "balance")]
+    variants = [f"plain, equalization {kind}" for kind in ("none", "weights", "balance")]
+    assert [row["rung"] for row in trail] == [*variants, "plain, biases corrected"]
     samples, _ = gather(network(), images())
     search = split(samples, None, False).search
     found = measure(quantized, search, reference_outputs(network(), search))
@@ -77,9 +81,10 @@ def test_the_ladder_stops_at_the_first_rung_that_is_good_enough() -> None:
 
 def test_an_impossible_target_climbs_to_the_top_and_says_by_how_much_it_misses() -> None:
     plan = impossible().plan
-    assert [row["rung"] for row in plan.trail][-2:] == [
+    assert [row["rung"] for row in plan.trail][-3:] == [
         "least-squares rounding, inputs compensated",
         "least-squares rounding",
+        "block reconstruction",
     ]
     assert plan.verdict["met"] is False
     assert any("fine-tuning" in note for note in plan.notes)
@@ -112,7 +117,7 @@ def test_labels_that_do_not_match_are_refused(labels: np.ndarray) -> None:
 
 
 def test_same_inputs_and_seed_give_the_same_bytes() -> None:
-    again = octavo.quantize(network(), images(), format="int4", max_drop=0.0)
+    again = octavo.quantize(network(), images(), format="int4", max_drop=0.0, reconstruction=SHORT)
     assert write_quantized(again) == write_quantized(impossible())
 
 

@@ -57,6 +57,16 @@ MaxDrop = Annotated[
     Optional[float], typer.Option(min=0.0, help="Points that may be lost; learned rounding follows if need be.")  # noqa: UP045
 ]
 Count = Annotated[Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples.")]  # noqa: UP045
+DataFree = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option("--data-free", help="Without calibration data: ranges from the model's batch norms."),
+]
+InputRange = Annotated[
+    Optional[str], typer.Option(help="LOW,HIGH of what the network reads; with --data-free.")  # noqa: UP045
+]
+Checkpoint = Annotated[
+    Optional[Path], typer.Option(help="File with which interrupted learned rounding goes on.")  # noqa: UP045
+]
 Seed = Annotated[Optional[int], typer.Option(min=1, help="Of the split of the samples.")]  # noqa: UP045
 
 
@@ -66,6 +76,8 @@ def compile_command(
     output: Output = None,
     calibration: Data = None,
     evaluation: Evaluation = None,
+    data_free: DataFree = None,
+    input_range: InputRange = None,
     target: TargetName = None,
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
     format: Format = None,
@@ -74,6 +86,7 @@ def compile_command(
     weight_ranges: WeightRanges = None,
     equalization: Equalize = None,
     max_drop: MaxDrop = None,
+    checkpoint: Checkpoint = None,
     samples: Count = None,
     seed: Seed = None,
     config: Config = None,
@@ -92,6 +105,8 @@ def quantize_command(
     output: Output = None,
     calibration: Data = None,
     evaluation: Evaluation = None,
+    data_free: DataFree = None,
+    input_range: InputRange = None,
     target: TargetName = None,
     format: Format = None,
     granularity: Granularity = None,
@@ -99,6 +114,7 @@ def quantize_command(
     weight_ranges: WeightRanges = None,
     equalization: Equalize = None,
     max_drop: MaxDrop = None,
+    checkpoint: Checkpoint = None,
     samples: Count = None,
     seed: Seed = None,
     config: Config = None,
@@ -167,6 +183,43 @@ def inspect_command(
     from octavo.cli.commands import inspect_path
 
     inspect_path(path, json)
+
+
+@app.command("formats")
+def formats_command(
+    model: Model = None,
+    tensor: Annotated[Optional[str], typer.Option(help="A weight tensor, or with --calibration an activation.")] = None,  # noqa: UP045
+    layer: Annotated[Optional[str], typer.Option(help="A layer, by its name or its source in your file.")] = None,  # noqa: UP045
+    format: Annotated[Optional[str], typer.Option(help="Show this format only.")] = None,  # noqa: UP045
+    granularity: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Show only per-channel, per-tensor or per-group (list of layers: per-channel)."),
+    ] = None,
+    weight_ranges: WeightRanges = None,
+    ranges: Ranges = None,
+    calibration: Data = None,
+    samples: Count = None,
+    svg: Annotated[Optional[Path], typer.Option(help="Draw the values and the levels of each format.")] = None,  # noqa: UP045
+    log: Annotated[bool, typer.Option("--log", help="Draw counts on a logarithmic axis.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """The number formats, or what each of them does to a model's weights and activations."""
+    if model is None:
+        if any(value is not None for value in (tensor, layer, svg, calibration, format, granularity)):
+            raise typer.BadParameter("give MODEL")
+        from octavo.cli.devices import list_formats
+
+        list_formats(json)
+        return
+    if tensor is not None and layer is not None:
+        raise typer.BadParameter("give --tensor or --layer, not both")
+    if svg is not None and tensor is None and layer is None:
+        raise typer.BadParameter("--svg draws one tensor: give --tensor or --layer")
+    from octavo.cli.formats import Choice, show_formats
+
+    choice = Choice(format, granularity, weight_ranges or "mse", ranges or "mse")
+    show_formats(model, tensor, layer, choice, (calibration, samples, config), (svg, log), json)
 
 
 @app.command("targets")

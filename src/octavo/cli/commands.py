@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,22 +18,32 @@ from octavo.cli.document import emit
 from octavo.cli.progress import progress, stages
 from octavo.datasets import Dataset, Preprocessing, load_dataset
 from octavo.errors import OctavoError
-from octavo.files import check_replaceable
+from octavo.files import check_replaceable, replace_file
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
 from octavo.package import write_quantization
 from octavo.targets import Target, load_target
 
-__all__ = ["compile_model", "evaluate_build", "inspect_path", "profile_build", "quantize_model", "run_build"]
+__all__ = [
+    "calibration_data",
+    "compile_model",
+    "evaluate_build",
+    "inspect_path",
+    "profile_build",
+    "quantize_model",
+    "run_build",
+]
 
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
-CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "seed")
+CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
 KEYS = (
     "model",
     "output",
     "calibration",
     "evaluation",
+    "data_free",
+    "input_range",
     "target",
     "name",
     *CHOICES,
@@ -47,6 +55,7 @@ TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "calibration_samples": ((int,), "a whole number, 1 or more"),
     "seed": ((int,), "a whole number, 1 or more"),
     "max_drop": ((int, float), "a number of points"),
+    "data_free": ((bool,), "true or false"),
     "preprocessing": ((dict,), "a section"),
 }
 MAX_CONFIG_BYTES = 2**20
@@ -69,7 +78,7 @@ def _config(path: Path | None) -> dict[str, Any]:
         kinds, wanted = TYPES.get(key, ((str,), "a text in quotes"))
         if type(value) not in kinds or (kinds == (int,) and value < 1):
             raise OctavoError(f"{path}, {key}", f"is {value!r}", f"Give {wanted}.")
-    for key in ("model", "output", "calibration", "evaluation"):
+    for key in ("model", "output", "calibration", "evaluation", "checkpoint"):
         if key in table:
             table[key] = path.parent / table[key]
     if table.get("target", "").endswith(".toml"):
@@ -124,7 +133,7 @@ def _quantized(options: Mapping[str, Any]) -> Quantized:
     loaded = api.load(options["model"])
     if not isinstance(loaded, Quantized):
         return _calibrated(loaded, options)
-    for key in ("calibration", "evaluation", *CHOICES):
+    for key in ("calibration", "evaluation", "data_free", "input_range", *CHOICES):
         if key in options:
             flag = f"--{key.replace('_', '-')}"
             raise OctavoError(
@@ -138,28 +147,51 @@ def _story(quantized: Quantized) -> dict[str, Any]:
     return {"trail": list(plan.trail), "verdict": dict(plan.verdict), "notes": list(plan.notes)}
 
 
+def calibration_data(path: Path, config: Path | None, samples: int | None) -> Dataset:
+    """The samples of --calibration with the preprocessing of --config."""
+    return _first(load_dataset(path, _preprocessing(_config(config))), samples)
+
+
 def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
-    if "calibration" not in options:
+    data_free = bool(options.get("data_free", False))
+    if "calibration" not in options and not data_free:
         raise OctavoError(
             str(options["model"]),
             "is a float model and needs calibration data",
-            "Give --calibration, 100 samples or more.",
+            "Give --calibration, 100 samples or more; or --data-free.",
         )
+    if "calibration" in options and data_free:
+        raise OctavoError("--data-free", "contradicts --calibration", "Give one of them.")
     preprocessing = _preprocessing(options)
-    dataset = _first(load_dataset(Path(options["calibration"]), preprocessing), options.get("calibration_samples"))
+    dataset = None
+    if not data_free:
+        dataset = _first(load_dataset(Path(options["calibration"]), preprocessing), options.get("calibration_samples"))
     held = load_dataset(Path(options["evaluation"]), preprocessing) if "evaluation" in options else None
     chosen = {key: options[key] for key in CHOICES if key in options}
     with stages() as stage:
         return api.quantize(
             graph,
-            dataset.inputs,
+            None if dataset is None else dataset.inputs,
             str(options.get("target", "cortex-m4")),
-            labels=dataset.labels,
+            labels=None if dataset is None else dataset.labels,
             evaluation=None if held is None else held.inputs,
             evaluation_labels=None if held is None else held.labels,
+            input_range=_input_range(options),
             progress=stage,
             **chosen,
         )
+
+
+def _input_range(options: Mapping[str, Any]) -> tuple[float, float] | None:
+    if "input_range" not in options:
+        return None
+    try:
+        low, high = (float(part) for part in str(options["input_range"]).split(","))
+    except ValueError as error:
+        raise OctavoError(
+            "--input-range", f"is {options['input_range']!r}", "Give two numbers, as --input-range=-1,1."
+        ) from error
+    return low, high
 
 
 def _first(dataset: Dataset, count: int | None) -> Dataset:
@@ -222,26 +254,19 @@ def _with_batch(build: Build, inputs: Any) -> Any:
 
 
 def _save(path: Path, outputs: Mapping[str, Array]) -> None:
-    """One output as .npy, several as .npz; written aside, then moved over a plain file or to a new one."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise OctavoError(str(path), "is not a plain file", "Choose another --output.")
+    """One output as .npy, several as .npz."""
     if len(outputs) > 1 and path.suffix != ".npz":
         raise OctavoError(str(path), f"the network has {len(outputs)} outputs", "Give a path that ends in .npz.")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
-            written = Path(aside) / path.name
-            with written.open("wb") as file:
-                if path.suffix == ".npz":
-                    arrays: dict[str, Any] = {key.replace("/", "_"): value for key, value in outputs.items()}
-                    np.savez(file, **arrays)
-                else:
-                    np.save(file, next(iter(outputs.values())), allow_pickle=False)
-            os.replace(written, path)
-    except OSError as error:
-        raise OctavoError(
-            str(path), f"cannot be written ({error.strerror or error})", "Free space or choose another --output."
-        ) from error
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as file:
+            if path.suffix == ".npz":
+                arrays: dict[str, Any] = {key.replace("/", "_"): value for key, value in outputs.items()}
+                np.savez(file, **arrays)
+            else:
+                np.save(file, next(iter(outputs.values())), allow_pickle=False)
+
+    replace_file(path, write)
 
 
 def profile_build(folder: Path, on: str | None, json: bool) -> None:

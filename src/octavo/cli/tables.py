@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,10 +12,23 @@ from rich.table import Table
 from octavo.targets import Target
 
 if TYPE_CHECKING:
+    from octavo.analysis.formats import Effect
     from octavo.build import Build, Evaluation, Profile, RunResult
     from octavo.ir.plan import QuantPlan
 
-__all__ = ["compiled", "evaluation", "layers", "outputs", "profiled", "story", "targets", "written"]
+__all__ = [
+    "compiled",
+    "effects",
+    "evaluation",
+    "formats",
+    "layer_effects",
+    "layers",
+    "outputs",
+    "profiled",
+    "story",
+    "targets",
+    "written",
+]
 
 # Names come from the user's files and may hold brackets and colons: nothing in a text is a style.
 _CONSOLE = Console(markup=False, emoji=False, highlight=False)
@@ -145,4 +158,44 @@ def targets(known: Sequence[Target]) -> None:
     table.add_column("", overflow="fold")
     for target in known:
         table.add_row(target.name, f"{target.flash_bytes:,}", f"{target.ram_bytes:,}", target.description)
+    _CONSOLE.print(table)
+
+
+def formats(rows: Sequence[Mapping[str, Any]], targets: int) -> None:
+    """One row a format."""
+    table = _table("format", title="Number formats")
+    for column in ("weights", "activations", "written as", "energy", "targets"):
+        table.add_column(column, justify="right" if column == "energy" else "left", overflow="fold")
+    for row in rows:
+        allowed = "all" if len(row["targets"]) == targets else ", ".join(row["targets"]) or "none"
+        table.add_row(
+            row["name"], row["weights"], row["activations"], ", ".join(row["forms"]), f"{row['energy']:.2f}", allowed
+        )
+    _CONSOLE.print(table)
+    _CONSOLE.print("energy: of a multiply-accumulate relative to int8, a model; docs/formats.md")
+
+
+def effects(title: str, rows: Sequence[Effect]) -> None:
+    """One row a format: what it does to one tensor."""
+    table = _table("format", title=title)
+    table.add_column("granularity")
+    for column in ("step", "range", "SQNR dB", "worst channel", "bytes", "levels", "energy"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        low, high = (f"{value:.3g}" for value in row.step)
+        table.add_row(
+            row.name + (" *" if row.warning else ""), row.granularity, low if low == high else f"{low} to {high}",
+            f"{row.range[0]:.4g} to {row.range[1]:.4g}", f"{row.sqnr_db:.1f}", f"{row.worst_channel_db:.1f}",
+            f"{row.bytes:,}", f"{row.levels_used:,} of {row.levels:,}", f"{row.energy:.2f}",
+        )  # fmt: skip
+    _CONSOLE.print(table)
+    for warning in dict.fromkeys(row.warning for row in rows if row.warning):
+        _CONSOLE.print(f"* {warning}", style="yellow")
+
+
+def layer_effects(title: str, names: Sequence[str], rows: Sequence[tuple[str, str, Sequence[float]]]) -> None:
+    """One row a layer: SQNR of its weights in every format."""
+    table = _table("layer", "kind", *names, title=title)
+    for layer, kind, ratios in rows:
+        table.add_row(layer, kind, *(f"{ratio:.1f}" for ratio in ratios))
     _CONSOLE.print(table)

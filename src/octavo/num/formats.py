@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from octavo.errors import OctavoError
 
-__all__ = ["AFFINE", "FORMATS", "ActivationFormat", "Format", "WeightFormat", "find_format"]
+__all__ = ["AFFINE", "FORMATS", "GRANULARITIES", "ActivationFormat", "Format", "WeightFormat", "find_format"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class WeightFormat:
     group_size: int = 32
 
     def __post_init__(self) -> None:
+        if self.kind in _WITH_ZERO_POINT:
+            raise _asymmetric(f"{self.kind} weights")
         where = f"{self.kind} weights of {self.bits} bits"
         top = {"uniform": 8, "log2": 4, "float16": 16}.get(self.kind)
         if top is None:
@@ -59,16 +61,34 @@ class WeightFormat:
 
 
 GRANULARITIES = ("per-channel", "per-tensor", "per-group")
+"""Of weights."""
+
+_WITH_ZERO_POINT = ("affine", "asymmetric", "asymmetric-weights")
+"""Names under which people ask for weights with a zero_point."""
+
+
+def _asymmetric(where: str) -> OctavoError:
+    return OctavoError(
+        where,
+        "are not executed: their zero_point times the sum of the input's integers depends on the data, so every window "
+        "would be summed at run time",
+        "Use symmetric weights, one scale per-channel; octavo formats MODEL --layer NAME shows what a zero_point would "
+        "gain, docs/formats.md what it costs.",
+    )
 
 
 @dataclass(frozen=True)
 class Format:
-    """A pair of weight and activation format with a name."""
+    """A pair of weight and activation format with a name.
+
+    ``forms`` are what a network of this format can be written as: C (and run on the targets), tflite, onnx.
+    """
 
     name: str
     weights: WeightFormat = WeightFormat()
     activations: ActivationFormat = ActivationFormat()
     summary: str = ""
+    forms: tuple[str, ...] = ("C", "tflite", "onnx")
 
     def with_weights(self, granularity: str | None = None, bits: int | None = None) -> Format:
         """The same with other weights."""
@@ -87,10 +107,17 @@ _ALL = (
     Format("affine", summary="int8, zero_point in activations (TensorFlow Lite)"),
     Format("symmetric", activations=_SYMMETRIC, summary="int8, zero_point 0 (TensorRT style)"),
     Format("power-of-two", WeightFormat(power_of_two=True), _SHIFTS, "int8, scales 2^k: requantization is a shift"),
-    Format("16x8", activations=ActivationFormat("int16", symmetric=True), summary="int16 activations, int8 weights"),
+    Format(
+        "16x8",
+        activations=ActivationFormat("int16", symmetric=True),
+        summary="int16 activations, int8 weights",
+        forms=("C", "tflite"),
+    ),
     Format("int4", WeightFormat(bits=4), summary="int4 weights, int8 activations"),
     Format("log2", WeightFormat("log2", 4), summary="weights 0 and +-2^k in 4 bits: products are shifts"),
-    Format("float16", WeightFormat("float16", 16), ActivationFormat("float16"), "IEEE binary16, float32 sums"),
+    Format(
+        "float16", WeightFormat("float16", 16), ActivationFormat("float16"), "IEEE binary16, float32 sums", ("onnx",)
+    ),
 )
 
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _ALL}
@@ -101,6 +128,8 @@ def find_format(name: str | Format) -> Format:
     """A format by name; OctavoError lists what there is."""
     if isinstance(name, Format):
         return name
+    if name in _WITH_ZERO_POINT and name not in FORMATS:
+        raise _asymmetric("asymmetric weights")
     if name not in FORMATS:
         raise OctavoError(f"format {name}", "is unknown", f"Use one of {', '.join(FORMATS)}.")
     return FORMATS[name]

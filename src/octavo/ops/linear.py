@@ -102,7 +102,12 @@ def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int]
     x, w, y = site.x(0), site.x(1), site.y()
     where = site.node.source or site.node.name
     if np.any(w.zero_point != 0):
-        raise OctavoError(where, "its weights have a zero_point", "Quantize weights symmetrically.")
+        raise OctavoError(
+            where,
+            "its weights have a zero_point: the zero_point times the sum of the input depends on the data, and no "
+            "kernel computes it",
+            "Quantize the weights symmetrically; docs/formats.md says what a zero_point would cost.",
+        )
     multiplier, shift = conv_requantization(x.scale[0], w.scale, y.scale[0])
     act_min, act_max = activation_limits(
         activation.minimum, activation.maximum, y.scale[0], int(y.zero_point[0]), y.limits

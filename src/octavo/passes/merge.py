@@ -15,20 +15,23 @@ def merge(graph: Graph) -> Graph:
 
     1. Nodes and constants that no output needs go away.
     2. Constants of the same type and bytes become one (those of more than 65536 elements are not compared), unless
-       they are biases of layers with different moments.
+       they are biases of layers with different weights or moments: each is corrected on its own.
     3. Nodes of the same operator and inputs become one, unless both are graph outputs.
     """
     return _merge_nodes(_merge_constants(without_dead_code(graph)))
 
 
 def _merge_constants(graph: Graph) -> Graph:
-    first: dict[tuple[str, tuple[int, ...], bytes, tuple[bytes, ...]], str] = {}
+    partners = _partners(graph)
+    first: dict[tuple[object, ...], str] = {}
     names: dict[str, str] = {}
-    for name, array in graph.consts.items():
+    for name in sorted(graph.consts, key=lambda name: name in partners):
+        array = graph.consts[name]
         if array.size > LARGEST_COMPARED or name in graph.outputs:
             continue
+        partner = names.get(partners.get(name, ""), partners.get(name))
         moments = tuple(part.tobytes() for part in graph.moments.get(name, ()))
-        kept = first.setdefault((str(array.dtype), array.shape, array.tobytes(), moments), name)
+        kept = first.setdefault((str(array.dtype), array.shape, array.tobytes(), partner, moments), name)
         if kept != name:
             names[name] = kept
     if not names:
@@ -37,6 +40,16 @@ def _merge_constants(graph: Graph) -> Graph:
     consts = {name: array for name, array in graph.consts.items() if name not in names}
     nodes = rename_values(graph.with_(types={}, consts={}, inputs=(), outputs=()), names).nodes
     return graph.with_(types=types, consts=consts, nodes=nodes)
+
+
+def _partners(graph: Graph) -> dict[str, str]:
+    """The weights that go with a bias."""
+    found = {}
+    for node in graph.nodes:
+        weight, bias = (getattr(node.op, part, None) for part in ("weight", "bias"))
+        if weight is not None and bias is not None:
+            found[node.inputs[bias]] = node.inputs[weight]
+    return found
 
 
 def _merge_nodes(graph: Graph) -> Graph:

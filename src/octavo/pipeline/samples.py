@@ -13,7 +13,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.quant.observe import Batch, as_inputs
 
-__all__ = ["Samples", "Split", "gather", "split"]
+__all__ = ["Samples", "Split", "gather", "split", "without_calibration"]
 
 MAX_BYTES = 2**30
 FEWEST = 20
@@ -118,3 +118,10 @@ def split(calibration: Samples, evaluation: Samples | None, target: bool, seed: 
         calibration.take(np.sort(part)) for part in (places[:a], places[a:b], places[b:])
     )
     return Split(first_part, second_part, third_part)
+
+
+def without_calibration(graph: Graph, evaluation: Samples | None) -> Split:
+    """Nothing calibrates and nothing is searched: all evaluation samples, if there are any, report."""
+    shapes = {name: (0, *graph.types[name].shape[1:]) for name in graph.inputs}
+    nothing = Samples({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    return Split(nothing, nothing, nothing if evaluation is None else evaluation)

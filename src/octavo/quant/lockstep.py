@@ -13,7 +13,7 @@ from octavo.ir.plan import Quantized
 from octavo.quant.simulate import fake_quantize
 from octavo.run.float_run import float_run
 
-__all__ = ["Lockstep", "fitting"]
+__all__ = ["Lockstep", "fitting", "kept_constant"]
 
 _CHUNK = 20
 
@@ -46,7 +46,7 @@ class Lockstep:
         graph, plan, output = self.quantized.graph, self.quantized.plan, node.outputs[0]
         part = extract(graph, [node]).with_(outputs=(output,))
         constants = {
-            value: torch.from_numpy(np.asarray(_real(self.quantized, node, value), np.float32))
+            value: kept_constant(self.quantized, value)
             for value in part.consts
             if value in plan.qparams or value in plan.biases
         }
@@ -68,6 +68,8 @@ class Lockstep:
                     values.pop(value, None)
 
 
-def _real(quantized: Quantized, node: Node, name: str) -> Array:
+def kept_constant(quantized: Quantized, name: str) -> torch.Tensor:
+    """float32: what the plan keeps of a constant; a bias as it is, or corrected."""
     encoding = quantized.plan.qparams.get(name)
-    return quantized.bias(name) if encoding is None else encoding.dequantize(quantized.integers(name))
+    real = quantized.bias(name) if encoding is None else encoding.dequantize(quantized.integers(name))
+    return torch.from_numpy(np.array(real, np.float32))

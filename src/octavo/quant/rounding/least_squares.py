@@ -16,12 +16,13 @@ import torch
 
 from octavo.ir.graph import Array
 from octavo.ir.plan import Quantized
-from octavo.num.levels import All, Grouped, PowersOfTwo
+from octavo.num.levels import Grouped, PowersOfTwo
 from octavo.num.qparams import QParams
 from octavo.ops.linear import least_scale
 from octavo.quant.lockstep import Lockstep, fitting
 from octavo.quant.observe import Batch, as_inputs
-from octavo.quant.rounding.windows import Layout, layout_of, sample_positions
+from octavo.quant.rounding.levels import group_factors, nearest_level, scale_of
+from octavo.quant.rounding.windows import Layout, learned_layout, refusals, sample_positions
 
 __all__ = ["LeastSquares", "least_squares_rounding"]
 
@@ -62,20 +63,20 @@ def least_squares_rounding(
 
     ``data`` are samples [N, ...] as the network takes them. The bias absorbs the mean error that is left (empirical
     bias correction, Nagel et al. 2019). ``progress(1)`` is called after each node. The graph stays; integers, biases
-    and, with ``rescale``, the weights' scales of the plan change.
+    and, with ``rescale``, the weights' scales of the plan change; ``plan.reasons`` say which layers were left, and why.
     """
     graph = quantized.graph
     state = _State(quantized, fitting(graph, as_inputs(graph, data), settings.max_bytes))
     generator = torch.Generator().manual_seed(settings.seed)
     with torch.inference_mode():
         for node in graph.nodes:
-            layout = layout_of(graph, node)
-            if layout is not None and quantized.plan.qparams[node.inputs[1]].dtype == "int8":
+            layout = learned_layout(quantized, node)
+            if layout is not None:
                 state.round_layer(layout, settings, generator)
             state.advance(node)
             if progress is not None:
                 progress(1)
-    return state.quantized
+    return state.quantized.with_(reasons={**state.quantized.plan.reasons, **refusals(quantized)})
 
 
 class _State(Lockstep):
@@ -93,7 +94,7 @@ class _State(Lockstep):
             least = least_scale(self.quantized.bias(bias_name), plan.qparams[source])
             encoding = _rescaled(target, encoding, statistics.importance, layout, least)
         levels = _round_columns(target, encoding, statistics.hessian, layout)
-        real = levels * _scale_of(encoding, layout)
+        real = levels * scale_of(encoding, layout)
         shift = (weights @ statistics.mean_float[:, :, None] - real @ statistics.mean[:, :, None]).reshape(-1)
         bias = graph.consts[bias_name].astype(np.float64) + shift.numpy()
         integers = layout.weights(levels).numpy().astype(np.int8)
@@ -134,51 +135,14 @@ def _moments(
     rows, rows_float = layout.rows(x, at), layout.rows(x_float, at)
     mean, mean_float = rows.double().mean(1), rows_float.double().mean(1)
     count = rows.shape[1]
-    hessian = (rows.transpose(1, 2) @ rows).double() / count - mean[:, :, None] * mean[:, None, :]
-    cross = (rows_float.transpose(1, 2) @ rows).double() / count - mean_float[:, :, None] * mean[:, None, :]
+    rows, rows_float = rows - mean[:, None, :].float(), rows_float - mean_float[:, None, :].float()
+    hessian = (rows.transpose(1, 2) @ rows).double() / count
+    cross = (rows_float.transpose(1, 2) @ rows).double() / count
     energy = hessian.diagonal(dim1=1, dim2=2).clamp_min(0)
     shrink = layout.width / (layout.width + count)
     added = settings.damping * energy.mean(1) + 1e-4 * energy.mean() + 1e-12
     prior = torch.diag_embed(shrink * energy + added[:, None])
     return _Moments((1 - shrink) * hessian + prior, (1 - shrink) * cross + prior, mean, mean_float)
-
-
-def _scale_of(encoding: QParams, layout: Layout) -> torch.Tensor:
-    """The scale as [groups, outputs, 1], or [1, 1, 1] per tensor."""
-    scale = torch.from_numpy(encoding.scale.astype(np.float64))
-    return scale.reshape(1, 1, 1) if scale.numel() == 1 else scale.reshape(layout.groups, layout.outputs, 1)
-
-
-def _nearest(encoding: QParams, factors: torch.Tensor | None) -> Callable[[torch.Tensor, int], torch.Tensor]:
-    """The nearest level of column j in units of the scale."""
-    levels = encoding.levels
-    if isinstance(levels, PowersOfTwo):
-        top = float(np.log2(levels.peak))
-
-        def power(x: torch.Tensor, column: int) -> torch.Tensor:
-            size = x.abs()
-            exponent = torch.floor(torch.log2((size * (4 / 3)).clamp_min(1e-30))).clamp(0, top)
-            return torch.where(size < 0.5, 0.0, torch.exp2(exponent)) * torch.sign(x)
-
-        return power
-    if isinstance(levels, Grouped) and factors is not None:
-        peak = 2 ** (levels.bits - 1) - 1
-
-        def grouped(x: torch.Tensor, column: int) -> torch.Tensor:
-            factor = factors[:, :, column] if x.ndim == 2 else factors
-            return torch.clamp(torch.round(x / factor), -peak, peak) * factor
-
-        return grouped
-    low, high = encoding.limits if isinstance(levels, All) else (-levels.peak, levels.peak)  # type: ignore[union-attr]
-    return lambda x, column: torch.clamp(torch.round(x), low, high)
-
-
-def _factors(encoding: QParams, layout: Layout) -> torch.Tensor | None:
-    """The group factor of every weight, [groups, outputs, width]."""
-    if not isinstance(encoding.levels, Grouped):
-        return None
-    spread = np.repeat(encoding.levels.factors, encoding.levels.size, axis=1)[:, : layout.width]
-    return torch.from_numpy(spread.astype(np.float64)).reshape(layout.groups, layout.outputs, layout.width)
 
 
 def _rescaled(
@@ -192,7 +156,7 @@ def _rescaled(
         return encoding
     shifts_only = isinstance(encoding.levels, PowersOfTwo) or bool(np.all(np.frexp(encoding.scale)[0] == 0.5))
     steps = torch.exp2(torch.arange(-3.0, 3.0)) if shifts_only else torch.linspace(0.4, 1.25, 86)
-    scale, nearest = _scale_of(encoding, layout), _nearest(encoding, None)
+    scale, nearest = scale_of(encoding, layout), nearest_level(encoding, None)
     errors = []
     for step in steps.double():
         error = (nearest(weights / (scale * step), 0) * (scale * step) - weights).square() * importance
@@ -209,10 +173,10 @@ def _rescaled(
 def _round_columns(weights: torch.Tensor, encoding: QParams, hessian: torch.Tensor, layout: Layout) -> torch.Tensor:
     """Levels [groups, outputs, width]: columns of large energy first, each error spread over the columns to come."""
     order = torch.argsort(hessian.diagonal(dim1=1, dim2=2).mean(0), descending=True)
-    scale = _scale_of(encoding, layout)
+    scale = scale_of(encoding, layout)
     rest = (weights / scale)[:, :, order]
-    factors = _factors(encoding, layout)
-    nearest = _nearest(encoding, None if factors is None else factors[:, :, order])
+    factors = group_factors(encoding, layout)
+    nearest = nearest_level(encoding, None if factors is None else factors[:, :, order])
     ordered = hessian[:, order][:, :, order]
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(ordered))
     upper = torch.linalg.cholesky(inverse, upper=True)

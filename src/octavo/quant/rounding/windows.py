@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from octavo.ir.graph import Graph, Node
+from octavo.ir.plan import Quantized
 from octavo.ops import Conv2D, DepthwiseConv2D, FullyConnected
 
-__all__ = ["Layout", "layout_of", "sample_positions"]
+__all__ = ["Layout", "layout_of", "learned_layout", "refusals", "sample_positions"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,35 @@ def layout_of(graph: Graph, node: Node) -> Layout | None:
         return Layout(node, channels, shape[1] * shape[2], shape[3] // channels, shape, (out[1], out[2]))
     groups = node.op.groups
     return Layout(node, groups, shape[1] * shape[2] * shape[3], shape[0] // groups, shape, (out[1], out[2]))
+
+
+def learned_layout(quantized: Quantized, node: Node) -> Layout | None:
+    """The layout of a layer whose rounding can be learned."""
+    weight = getattr(node.op, "weight", None)
+    if weight is None or quantized.plan.qparams[node.inputs[weight]].dtype != "int8":
+        return None
+    return None if _refusal(quantized.graph, node) else layout_of(quantized.graph, node)
+
+
+def refusals(quantized: Quantized) -> dict[str, str]:
+    """Why the rounding of some integer weights (by name) cannot be learned, for the plan's reasons."""
+    found = {}
+    for node in quantized.graph.nodes:
+        weight = getattr(node.op, "weight", None)
+        if weight is None or quantized.plan.qparams[node.inputs[weight]].dtype != "int8":
+            continue
+        reason = _refusal(quantized.graph, node)
+        if reason is not None:
+            found[node.inputs[weight]] = f"not learned: {reason}"
+    return found
+
+
+def _refusal(graph: Graph, node: Node) -> str | None:
+    if layout_of(graph, node) is None:
+        return f"the weights of {node.kind} keep their nearest levels"
+    readers = graph.consumers()
+    shared = max(len(readers[value]) for value in node.inputs[1:])
+    return f"{shared} operators share its weights or bias" if shared > 1 else None
 
 
 def sample_positions(total: int, wanted: int, generator: torch.Generator) -> torch.Tensor:

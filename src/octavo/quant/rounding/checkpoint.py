@@ -1,0 +1,80 @@
+"""What learned rounding has learned so far, in a file, so that interrupted work can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Array
+from octavo.ir.plan import Quantized
+
+__all__ = ["Checkpoint"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file, and the digest of what the work started from: plan, data and settings."""
+
+    path: Path
+    digest: str
+
+    @staticmethod
+    def of(path: Path, quantized: Quantized, inputs: Mapping[str, Array], settings: str) -> Checkpoint:
+        """For work on ``quantized`` with these samples and settings."""
+        digest = hashlib.sha256(f"{settings} {quantized.plan.graph_digest}".encode())
+        for name, encoding in sorted(quantized.plan.qparams.items()):
+            digest.update(f"{name} {encoding.dtype} {encoding.levels}".encode())
+            digest.update(encoding.scale.tobytes() + encoding.zero_point.tobytes())
+        for arrays in (quantized.plan.integers, quantized.plan.biases, inputs):
+            for name in sorted(arrays):
+                digest.update(name.encode())
+                digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        return Checkpoint(path, digest.hexdigest())
+
+    def write(self, done: int, quantized: Quantized) -> None:
+        """Save after ``done`` blocks, in one move."""
+        plan = quantized.plan
+        arrays = {f"integers/{name}": array for name, array in plan.integers.items()}
+        arrays |= {f"biases/{name}": array for name, array in plan.biases.items()}
+        arrays |= {f"scale/{name}": encoding.scale for name, encoding in plan.qparams.items()}
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        reasons = {f"reason/{name}": text for name, text in plan.reasons.items()}
+        fresh = self.path.with_name(f"{self.path.name}.part")
+        save_file(contiguous, fresh, {"digest": self.digest, "done": str(done), **reasons})
+        os.replace(fresh, self.path)
+
+    def resume(self, quantized: Quantized) -> tuple[int, Quantized]:
+        """How many blocks are done, and the plan after them; (0, the given plan) without a file."""
+        if not self.path.exists():
+            return 0, quantized
+        try:
+            with safe_open(self.path, framework="numpy") as file:
+                said = file.metadata() or {}
+                arrays = {name: file.get_tensor(name) for name in file.keys()}
+        except (OSError, SafetensorError) as error:
+            raise self._refusal("cannot be read") from error
+        if said.get("digest") != self.digest or not said.get("done", "").isdigit():
+            raise self._refusal("was written for another model, other data or other settings")
+        kinds: dict[str, dict[str, Array]] = {"integers": {}, "biases": {}, "scale": {}}
+        for key, array in arrays.items():
+            kind, _, name = key.partition("/")
+            kinds.get(kind, {})[name] = array
+        plan = quantized.plan
+        known = kinds["scale"]
+        qparams = {name: replace(e, scale=known.get(name, e.scale)) for name, e in plan.qparams.items()}
+        reasons = {key.removeprefix("reason/"): text for key, text in said.items() if key.startswith("reason/")}
+        changed = quantized.with_(
+            integers=kinds["integers"], biases=kinds["biases"], qparams=qparams, reasons={**plan.reasons, **reasons}
+        )
+        return int(said["done"]), changed
+
+    def _refusal(self, why: str) -> OctavoError:
+        return OctavoError(f"checkpoint {self.path}", why, "Delete it, or give another file.")
