@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from octavo.errors import OctavoError
 
 if TYPE_CHECKING:
-    from octavo.api import compare, export, load, quantize
+    from octavo.api import Budget, compare, export, load, quantize
 
 __version__ = "0.1.0"
 
-__all__ = ["OctavoError", "__version__", "compare", "export", "load", "quantize"]
+__all__ = ["Budget", "OctavoError", "__version__", "compare", "export", "load", "quantize"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the API on first use, so that ``octavo --help`` need not wait for torch."""
-    if name in ("compare", "export", "load", "quantize"):
+    if name in ("Budget", "compare", "export", "load", "quantize"):
         from octavo import api
 
         return getattr(api, name)

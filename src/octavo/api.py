@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,11 @@ from octavo.num.formats import Format, find_format
 from octavo.package import export
 from octavo.passes import normalize
 from octavo.pipeline import climb, gather, split, without_calibration
+from octavo.pipeline.layers import with_layers
+from octavo.pipeline.mixed import Mixing
 from octavo.pipeline.rung import Stage, silent
 from octavo.quant.data_free import InputRange
+from octavo.quant.mixed import Budget
 from octavo.quant.observe import Batch
 from octavo.quant.quantize import Scheme
 from octavo.quant.rounding import Reconstruction
@@ -25,7 +28,7 @@ from octavo.targets import Target, load_target
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["compare", "export", "load", "quantize"]
+__all__ = ["Budget", "compare", "export", "load", "quantize"]
 
 
 def load(
@@ -90,6 +93,9 @@ def quantize(
     ranges: str | None = None,
     weight_ranges: str = "mse",
     equalization: str = "auto",
+    layers: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    budget: Budget | None = None,
     max_drop: float | None = None,
     labels: Array | None = None,
     evaluation: Batch | None = None,
@@ -110,6 +116,10 @@ def quantize(
     data), kl or cross-entropy; ``weight_ranges``: minmax, mse or percentile. ``equalization``: auto tries what the
     format can use and keeps what has the least noise; none, weights, balance or align choose one.
 
+    ``layers`` give single layers, by name or source, other numbers: "int4", "16x8", "per-tensor", "int4 per-group".
+    ``options`` let every layer be one of several (int8 to int2, 16x8 to 16x2): the best choice within ``budget``
+    (octavo.Budget of bytes, mac-bits or latency), or the cheapest that ``max_drop`` allows, with learned rounding.
+
     With ``max_drop`` (points of accuracy if there are labels, else of agreement with the float network) the ladder is
     climbed: learned rounding follows when plain rounding misses it. ``reconstruction`` are settings of its last rung,
     which takes minutes: ``checkpoint`` is a file with which it goes on after an interruption. ``evaluation`` samples,
@@ -128,7 +138,10 @@ def quantize(
     check_format(wanted, chosen)
     methods = ranges or ("minmax" if calibration is None else "mse"), weight_ranges
     scheme = Scheme(wanted.with_weights(granularity), *methods)
+    if budget is not None and not options:
+        raise OctavoError("budget", "has no options to choose from", "Give options, as ('int8', 'int4').")
     normalized = normalize(graph)
+    scheme = with_layers(normalized, scheme, layers or {}, chosen)
     held = None if evaluation is None else gather(normalized, evaluation, evaluation_labels)[0]
     if calibration is None:
         divided = without_calibration(normalized, held)
@@ -145,7 +158,8 @@ def quantize(
         equalization,
         max_drop,
         progress,
-        chosen.name,
+        chosen,
+        Mixing(tuple(options), budget) if options else None,
         input_range,
         reconstruction,
         None if checkpoint is None else Path(checkpoint),

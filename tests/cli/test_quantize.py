@@ -51,7 +51,8 @@ def test_the_ladder_tells_its_story(shelf: Path, tmp_path: Path, capsys: Capture
         "--format", "int4", "--max-drop", "0", "-o", tmp_path / "build",
     )  # fmt: skip
     document = octavo(capsys, *command, "--json").document
-    assert document["trail"][-1]["rung"] == "block reconstruction"
+    rungs = [row["rung"] for row in document["trail"]]
+    assert "block reconstruction" in rungs and rungs[-1].startswith("mixed precision")
     assert document["verdict"]["split"] == {"calibration": 40, "search": 20, "report": 20}
     assert document["verdict"]["report"]["float_accuracy"] is not None
     answer = octavo(capsys, *command)
@@ -110,3 +111,50 @@ def test_without_data_the_batch_norms_tell_the_ranges(tmp_path: Path, capsys: Ca
         assert refused.code == 1 and said in refused.err, refused.err
     missing = octavo(capsys, "quantize", tmp_path / "net.pt2", "-o", tmp_path / "q")
     assert missing.code == 1 and "--data-free" in missing.err
+
+
+def test_a_budget_chooses_the_bits_of_layers_and_prints_the_front(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = ("quantize", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "-o", tmp_path / "q")
+    whole = octavo(capsys, *command, "--mixed", "int8,int4", "--budget", "bytes=1M", "--json").document
+    (row,) = whole["verdict"]["front"]
+    assert "int8" in row["layers"] and row["bytes"] < 1e6
+    small = octavo(capsys, *command, "--mixed", "int8,int4", "--budget", f"bytes={row['bytes'] - 1}", "--json").document
+    assert small["verdict"]["front"][0]["bytes"] < row["bytes"] and "int4" in small["verdict"]["front"][0]["layers"]
+    assert any(note.startswith("int4: ") for note in small["notes"])
+    climbed = octavo(capsys, *command, "--mixed", "int8,int2", "--max-drop", "0")
+    assert climbed.code == 0 and "Pareto front" in climbed.out
+    for flags, said in (
+        (("--mixed", "int8,int4", "--budget", "bytes=1"), "that the smallest choice takes"),
+        (("--mixed", "int8,int4"), "without a budget"),
+        (("--mixed", "int8,int1", "--budget", "bytes=1k"), "is unknown"),
+        (("--budget", "bytes=1k"), "no options"),
+        (("--mixed", "int8", "--budget", "bytes"), "no amount"),
+        (("--mixed", "int8", "--budget", "weight=1"), "mac-bits"),
+    ):
+        refused = octavo(capsys, *command, *flags)
+        assert refused.code == 1 and said in refused.err, refused.err
+
+
+def test_single_layers_take_other_numbers(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    listed = octavo(capsys, "inspect", shelf / "tiny.onnx", "--json").document["nodes"]
+    first = next(node["name"] for node in listed if node["op"] == "Conv2D")
+    config = tmp_path / "octavo.toml"
+
+    def quantized(choice: str) -> dict[str, object]:
+        config.write_text(
+            f'model = "{shelf / "tiny.onnx"}"\ncalibration = "{shelf / "data.npz"}"\noutput = "q"\n'
+            f'[layers]\n"{first}" = "{choice}"\n'
+        )
+        answer = octavo(capsys, "quantize", "--config", config, "--json")
+        assert answer.code == 0, answer.err
+        return dict(answer.document["trail"][0])
+
+    plain = octavo(
+        capsys, "quantize", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "-o", tmp_path / "p", "--json"
+    ).document["trail"][0]
+    assert quantized("int4")["weight_bytes"] < plain["weight_bytes"]  # type: ignore[operator]
+    assert quantized("per-tensor")["weight_bytes"] < plain["weight_bytes"]  # type: ignore[operator]
+    assert quantized("16x8")["weight_bytes"] == plain["weight_bytes"]
+    config.write_text(config.read_text().replace(first, "nothing"))
+    refused = octavo(capsys, "quantize", "--config", config)
+    assert refused.code == 1 and first in refused.err

@@ -81,16 +81,15 @@ def test_the_ladder_stops_at_the_first_rung_that_is_good_enough() -> None:
 
 def test_an_impossible_target_climbs_to_the_top_and_says_by_how_much_it_misses() -> None:
     plan = impossible().plan
-    assert [row["rung"] for row in plan.trail][-3:] == [
-        "least-squares rounding, inputs compensated",
-        "least-squares rounding",
-        "block reconstruction",
-    ]
+    rungs = [str(row["rung"]) for row in plan.trail]
+    learned = rungs.index("least-squares rounding, inputs compensated")
+    assert rungs[learned + 1 : learned + 3] == ["least-squares rounding", "block reconstruction"]
+    assert all(rung.startswith("mixed precision") for rung in rungs[learned + 3 :]) and len(rungs) > learned + 3
     assert plan.verdict["met"] is False
     assert any("fine-tuning" in note for note in plan.notes)
     low, high = plan.verdict["report"]["drop_95"]
     assert low <= plan.verdict["report"]["drop"] <= high
-    best = max(float(row["sqnr_db"]) for row in plan.trail)
+    best = max(float(row["sqnr_db"]) for row in plan.trail[: learned + 3])
     assert best > float(plan.trail[0]["sqnr_db"]) + 3, "learned rounding must beat plain rounding at 4 bits"
 
 
@@ -132,6 +131,24 @@ def test_the_trail_survives_storage(tmp_path) -> None:  # type: ignore[no-untype
         np.testing.assert_array_equal(back.plan.integers[name], array)
 
 
+def test_more_bits_cost_bytes_and_buy_decibels() -> None:
+    plan = impossible().plan
+    mixed = [row for row in plan.trail if str(row["rung"]).startswith("mixed precision")]
+    assert float(mixed[-1]["sqnr_db"]) > float(plan.trail[0]["sqnr_db"]) + 6
+    assert int(mixed[-1]["weight_bytes"]) > int(mixed[0]["weight_bytes"]) > int(plan.trail[0]["weight_bytes"])
+    front = plan.verdict["front"]
+    assert [row["bytes"] for row in front] == sorted(row["bytes"] for row in front)
+
+
+def test_what_cannot_be_mixed_is_said() -> None:
+    plan = octavo.quantize(network(), images(40), format="log2", max_drop=0.0, reconstruction=SHORT).plan
+    assert any("mixed precision was not tried" in note for note in plan.notes)
+    with pytest.raises(OctavoError, match="without a budget"):
+        octavo.quantize(network(), images(40), options=("int8", "int4"))
+    with pytest.raises(OctavoError, match="needs calibration data"):
+        octavo.quantize(network(), None, options=("int8", "int4"), budget=octavo.Budget("bytes", 1e6))
+
+
 def test_unknown_choices_are_refused_with_what_there_is() -> None:
     for choice, known in (
         ({"format": "int3"}, "affine"),
@@ -140,6 +157,8 @@ def test_unknown_choices_are_refused_with_what_there_is() -> None:
         ({"weight_ranges": "kl"}, "minmax"),
         ({"equalization": "yes"}, "balance"),
         ({"max_drop": -1.0}, "0 or more"),
+        ({"layers": {"nothing": "int4"}}, "Use a name as"),
+        ({"layers": {next(n.name for n in network().nodes if n.kind == "Conv2D"): "int9"}}, "int8"),
     ):
         with pytest.raises(OctavoError) as caught:
             octavo.quantize(network(), images()[:4], **choice)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from octavo.lower.lower import lower
 from octavo.num.formats import find_format
 from octavo.package import export
 from octavo.pipeline.measure import measure, reference_outputs
-from octavo.pipeline.mixed import explore, mixed_quantized, mixed_rungs, pareto_rows
+from octavo.pipeline.mixed import assignment_rows, assignments, explore, mixed_quantized, mixed_rungs
 from octavo.pipeline.samples import Samples, gather
 from octavo.quant.mixed import Budget, choose, pareto
 from octavo.quant.quantize import Scheme
@@ -42,23 +42,22 @@ def test_a_budget_is_kept_and_more_of_it_is_never_worse(kind: str) -> None:
     front = pareto(mixture.sensitivities, mixture.costs)
     noises = [choose(mixture.sensitivities, mixture.costs, entry.cost * 1.02).noise for entry in front]
     assert noises == sorted(noises, reverse=True)
-    rows = pareto_rows(mixture)
+    rows = assignment_rows(mixture, front)
     assert [row[kind] for row in rows] == [entry.cost for entry in front]
     assert all(sum(row["layers"].values()) == 4 for row in rows)  # type: ignore[attr-defined]
 
 
 def test_rungs_with_a_budget_and_without() -> None:
     graph = network()
-    ((name, quantized, seconds),) = mixed_rungs(
-        graph, samples(graph), SCHEME, HOST, ("int8", "int4"), Budget("bytes", 800)
-    )
-    bits = {entry.levels.bits for entry in quantized.plan.qparams.values()}
-    assert 4 in bits and "int4" in name and seconds > 0
-    assert any(note.startswith("int4: ") for note in quantized.plan.notes)
-    climbed = list(mixed_rungs(graph, samples(graph), SCHEME, HOST, ("int8", "int4"), points=5))
-    assert len(climbed) > 2 and "int8" not in climbed[0][0] and "int4" not in climbed[-1][0]
+    mixture = explore(graph, samples(graph), SCHEME, HOST, ("int8", "int4"))
+    (rung,) = mixed_rungs(mixture, assignments(mixture, Budget("bytes", 800)))
+    bits = {entry.levels.bits for entry in rung.quantized.plan.qparams.values()}
+    assert 4 in bits and "int4" in rung.name and rung.seconds > 0
+    assert any(note.startswith("int4: ") for note in rung.quantized.plan.notes)
+    climbed = list(mixed_rungs(mixture, assignments(mixture, points=5)))
+    assert len(climbed) > 2 and "int8" not in climbed[0].name and "int4" not in climbed[-1].name
     with pytest.raises(OctavoError, match="budget of 100 bytes"):
-        list(mixed_rungs(graph, samples(graph), SCHEME, HOST, ("int8", "int4"), Budget("bytes", 100)))
+        assignments(mixture, Budget("bytes", 100))
 
 
 def test_python_c_and_interpreter_agree(tmp_path: Path) -> None:
@@ -112,8 +111,9 @@ def test_groups_and_powers_of_two_mix_too() -> None:
     graph = network()
     for base in (find_format("int4").with_weights("per-group"), find_format("power-of-two")):
         scheme = Scheme(base, "mse", "mse")
-        for _, quantized, _ in mixed_rungs(graph, samples(graph), scheme, HOST, ("int8", "16x8", "int4"), points=3):
-            lower(quantized)
+        mixture = explore(graph, samples(graph), scheme, HOST, ("int8", "16x8", "int4"))
+        for rung in mixed_rungs(mixture, assignments(mixture, points=3)):
+            lower(rung.quantized)
 
 
 @pytest.mark.slow

@@ -64,6 +64,12 @@ DataFree = Annotated[
 InputRange = Annotated[
     Optional[str], typer.Option(help="LOW,HIGH of what the network reads; with --data-free.")  # noqa: UP045
 ]
+Mixed = Annotated[
+    Optional[str], typer.Option(help="Options of which each layer gets one, as int8,int4,16x8; with a budget.")  # noqa: UP045
+]
+BudgetText = Annotated[
+    Optional[str], typer.Option("--budget", help="bytes=, mac-bits= or latency= and a number, as bytes=200k.")  # noqa: UP045
+]
 Checkpoint = Annotated[
     Optional[Path], typer.Option(help="File with which interrupted learned rounding goes on.")  # noqa: UP045
 ]
@@ -86,6 +92,8 @@ def compile_command(
     weight_ranges: WeightRanges = None,
     equalization: Equalize = None,
     max_drop: MaxDrop = None,
+    mixed: Mixed = None,
+    budget: BudgetText = None,
     checkpoint: Checkpoint = None,
     samples: Count = None,
     seed: Seed = None,
@@ -114,6 +122,8 @@ def quantize_command(
     weight_ranges: WeightRanges = None,
     equalization: Equalize = None,
     max_drop: MaxDrop = None,
+    mixed: Mixed = None,
+    budget: BudgetText = None,
     checkpoint: Checkpoint = None,
     samples: Count = None,
     seed: Seed = None,

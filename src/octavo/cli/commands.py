@@ -47,6 +47,9 @@ KEYS = (
     "target",
     "name",
     *CHOICES,
+    "layers",
+    "mixed",
+    "budget",
     "calibration_samples",
     "preprocessing",
 )
@@ -57,6 +60,7 @@ TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
     "preprocessing": ((dict,), "a section"),
+    "layers": ((dict,), "a section"),
 }
 MAX_CONFIG_BYTES = 2**20
 
@@ -133,7 +137,7 @@ def _quantized(options: Mapping[str, Any]) -> Quantized:
     loaded = api.load(options["model"])
     if not isinstance(loaded, Quantized):
         return _calibrated(loaded, options)
-    for key in ("calibration", "evaluation", "data_free", "input_range", *CHOICES):
+    for key in ("calibration", "evaluation", "data_free", "input_range", "layers", "mixed", "budget", *CHOICES):
         if key in options:
             flag = f"--{key.replace('_', '-')}"
             raise OctavoError(
@@ -177,6 +181,9 @@ def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
             evaluation=None if held is None else held.inputs,
             evaluation_labels=None if held is None else held.labels,
             input_range=_input_range(options),
+            layers=_layers(options),
+            options=tuple(part.strip() for part in str(options.get("mixed", "")).split(",") if part.strip()),
+            budget=_budget(options),
             progress=stage,
             **chosen,
         )
@@ -192,6 +199,27 @@ def _input_range(options: Mapping[str, Any]) -> tuple[float, float] | None:
             "--input-range", f"is {options['input_range']!r}", "Give two numbers, as --input-range=-1,1."
         ) from error
     return low, high
+
+
+def _layers(options: Mapping[str, Any]) -> dict[str, str]:
+    layers = options.get("layers", {})
+    for name, choice in layers.items():
+        if not isinstance(choice, str):
+            raise OctavoError(f"layers, {name}", f"is {choice!r}", 'Give a text, as "int4 per-group".')
+    return dict(layers)
+
+
+def _budget(options: Mapping[str, Any]) -> api.Budget | None:
+    """KIND=AMOUNT, the amount with k for a thousand or M for a million."""
+    if "budget" not in options:
+        return None
+    text = str(options["budget"])
+    kind, _, amount = text.partition("=")
+    factor = {"k": 1e3, "M": 1e6}.get(amount[-1:], 1.0)
+    try:
+        return api.Budget(kind, float(amount.rstrip("kM")) * factor)
+    except ValueError as error:
+        raise OctavoError(f"budget {text}", "is no amount", "Give one as bytes=200k or latency=12M.") from error
 
 
 def _first(dataset: Dataset, count: int | None) -> Dataset:

@@ -65,6 +65,14 @@ def story(plan: QuantPlan) -> None:
                 "-" if sqnr is None else f"{sqnr:.2f}",
             )
         _CONSOLE.print(table)
+    front = plan.verdict.get("front")
+    if front:
+        kind = next(iter(front[0]))
+        table = _table("layers", kind, "expected SQNR dB", "int16 nodes", title="Mixed precision: the Pareto front")
+        for row in front:
+            layers = ", ".join(f"{count} {name}" for name, count in row["layers"].items())
+            table.add_row(layers, f"{row[kind]:,.0f}", f"{row['expected_sqnr_db']:.2f}", str(row["int16_nodes"]))
+        _CONSOLE.print(table)
     report = plan.verdict.get("report")
     if report is not None:
         low, high = report["drop_95"]

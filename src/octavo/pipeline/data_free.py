@@ -65,7 +65,7 @@ def without_data(
         balanced = balance(graph, moments, per_channel, scheme.format.activations.symmetric, weights.bits)
         changed = balanced.graph
         notes += left_out("equalization", balanced.left)
-    prepared = align(changed)
+    prepared = align(changed, scheme.region)
     expected = expected_statistics(prepared, input_range)
     quantized = correct_bias_analytic(quantize_observed(prepared, expected, scheme, target), expected)
     notes += tuple(f"input {name}: {expected.notes[name]}" for name in graph.inputs if input_range is None)

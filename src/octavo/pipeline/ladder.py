@@ -5,27 +5,31 @@ Without a target only the first rungs run: the plain pipeline of equalization, r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.pipeline.data_free import without_data
 from octavo.pipeline.learned import least_squares, reconstructed
 from octavo.pipeline.measure import Measure, interval, measure, reference_outputs
+from octavo.pipeline.mixed import Mixing, assignment_rows, assignments, explore, mixed_rungs
 from octavo.pipeline.plain import Variants, corrected, equalizations
 from octavo.pipeline.rung import Rung, Stage, silent
 from octavo.pipeline.said import uncorrected
 from octavo.pipeline.samples import Split
 from octavo.quant.data_free import InputRange
+from octavo.quant.mixed import Budget
 from octavo.quant.quantize import Scheme
-from octavo.quant.rounding import Reconstruction
+from octavo.quant.rounding import LeastSquares, Reconstruction
+from octavo.targets import Target, load_target
 
 __all__ = ["climb"]
 
 _LOW_BITS = 5
 _QUARTILE = 0.674490
+_POINTS = 6
 
 
 @dataclass
@@ -39,6 +43,8 @@ class _Climb:
     best: Rung | None = None
     score: Measure | None = None
     trail: list[dict[str, object]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    front: list[dict[str, object]] = field(default_factory=list)
 
     def consider(self, rung: Rung) -> None:
         """Measure a rung on the search samples and keep it if it is the best."""
@@ -83,7 +89,8 @@ def climb(
     equalization: str = "auto",
     max_drop: float | None = None,
     stage: Stage = silent,
-    target: str = "",
+    target: Target | None = None,
+    mixing: Mixing | None = None,
     input_range: InputRange | None = None,
     reconstruction: Reconstruction | None = None,
     checkpoint: Path | None = None,
@@ -91,20 +98,27 @@ def climb(
     """Quantize a normalised float graph by the recommended pipeline (Nagel et al. 2021, figure 5).
 
     Rungs: (1) equalization, range setting and nearest rounding, the variant with the least noise on the search
-    samples; (2) its biases corrected; (3) least-squares rounding; (4) the same, the weights also making good the error
-    of their inputs; (5) block reconstruction of the best. Without calibration samples there is one: the data-free
-    pipeline. The plan that comes back tells the trail: each rung with its seconds, bytes and quality on the search
-    samples, and the final quality on samples that no rung has seen.
+    samples; (2) its biases corrected; (3) least-squares rounding; (4) the same, the weights also making good the
+    error of their inputs; (5) block reconstruction of the best; (6) mixed precision: some layers with more bits,
+    where the target has them. With ``mixing`` the layers' bits are chosen right after the plain rungs. Without
+    calibration samples there is one rung: the data-free pipeline. The plan that comes back tells the trail: each
+    rung with its seconds, bytes and quality on the search samples, and the final quality on samples that no rung
+    has seen.
     """
     reference = reference_outputs(graph, split.search) if len(split.search) else None
     state = _Climb(split, reference, max_drop, stage)
-    if len(split.calibration):
-        variants = Variants(graph, split.calibration, scheme, target, stage)
-        _plain(state, variants, equalization)
-        for rung in _learned(state, scheme, reconstruction or Reconstruction(), checkpoint):
-            state.consider(rung)
+    device = target or load_target("host")
+    if not len(split.calibration):
+        if mixing is not None:
+            raise OctavoError("mixed precision", "needs calibration data", "Give them, or leave the options out.")
+        state.consider(without_data(graph, scheme, equalization, input_range, device.name, stage))
+        return _finished(state, graph)
+    _plain(state, Variants(graph, split.calibration, scheme, device.name, stage), equalization)
+    if mixing is not None:
+        _mixed(state, scheme, device, mixing)
     else:
-        state.consider(without_data(graph, scheme, equalization, input_range, target, stage))
+        _learned(state, scheme, reconstruction or Reconstruction(), checkpoint)
+        _widened(state, scheme, device)
     return _finished(state, graph)
 
 
@@ -121,24 +135,79 @@ def _plain(state: _Climb, variants: Variants, equalization: str) -> None:
     state.consider(corrected(state.best_yet, variants.samples, state.stage))
 
 
-def _learned(state: _Climb, scheme: Scheme, reconstruction: Reconstruction, checkpoint: Path | None) -> Iterator[Rung]:
+def _learned(state: _Climb, scheme: Scheme, reconstruction: Reconstruction, checkpoint: Path | None) -> None:
     """Learned rounding of the best so far, while the best is not good enough."""
     base, samples = state.best_yet, state.split.calibration
     low_bits = scheme.format.weights.bits < _LOW_BITS
     for compensate in (True, False) if low_bits else (False, True):
-        if state.good_enough:
-            return
-        yield least_squares(base, samples, compensate, state.stage)
+        if not state.good_enough:
+            state.consider(least_squares(base, samples, compensate, state.stage))
     if not state.good_enough:
-        yield reconstructed(state.best_yet, samples, reconstruction, state.stage, checkpoint)
+        state.consider(reconstructed(state.best_yet, samples, reconstruction, state.stage, checkpoint))
+
+
+def _mixed(state: _Climb, scheme: Scheme, target: Target, mixing: Mixing) -> None:
+    """The user's own mixture: it replaces the plain network, which may cost more than the budget."""
+    if mixing.budget is None and (state.max_drop is None or state.reference is None):
+        raise OctavoError(
+            f"options {', '.join(mixing.options)}",
+            "come without a budget and without a max_drop to judge by",
+            "Give a budget, or max_drop and enough samples.",
+        )
+    base, state.best, state.score = state.best_yet, None, None
+    kind = "bytes" if mixing.budget is None else mixing.budget.kind
+    _climb_front(state, base, scheme, target, mixing.options, kind, mixing.budget, 0)
+
+
+def _widened(state: _Climb, scheme: Scheme, target: Target) -> None:
+    """The top rung: layers get more bits, fewest first; those of eight bits get int16 activations."""
+    weights, format = scheme.format.weights, scheme.format
+    if state.good_enough:
+        return
+    more, kind = ("int8", "bytes") if weights.bits < 8 else ("16x8", "latency")
+    if weights.kind != "uniform" or format.activations.dtype != "int8" or scheme.layers:
+        state.notes.append(f"mixed precision was not tried: layers of format {format.name} cannot be mixed")
+    elif more not in target.formats and more != "int8":
+        state.notes.append(f"mixed precision was not tried: target {target.name} has no {more}")
+    else:
+        options = (f"int{weights.bits}", more)
+        _climb_front(state, state.best_yet, scheme, target, options, kind, None, 1)
+
+
+def _climb_front(
+    state: _Climb,
+    base: Quantized,
+    scheme: Scheme,
+    target: Target,
+    options: tuple[str, ...],
+    kind: str,
+    budget: Budget | None,
+    skipped: int,
+) -> None:
+    """From the cheapest mixture up, each with least-squares rounding, until one is good enough."""
+    samples = state.split.calibration
+    low_bits = any(int(option[-1]) < _LOW_BITS for option in options)
+    mixture = explore(
+        base.graph, samples, scheme, target, options, kind, LeastSquares.for_bits(4) if low_bits else None,
+        stage=state.stage,
+    )  # fmt: skip
+    front = assignments(mixture, budget, _POINTS)
+    state.front = assignment_rows(mixture, front)
+    for rung in mixed_rungs(mixture, front[skipped:]):
+        rounded = least_squares(rung.quantized, samples, low_bits, state.stage)
+        state.consider(Rung(f"{rung.name}, {rounded.name}", rounded.quantized, rung.seconds + rounded.seconds))
+        if state.max_drop is not None and state.good_enough:
+            break
 
 
 def _finished(state: _Climb, graph: Graph) -> Quantized:
     """The best, with the trail, the final number and what must be said."""
     best, split, max_drop = state.best, state.split, state.max_drop
     assert best is not None
-    notes = [*split.notes, *best.notes, *uncorrected(best.quantized)]
+    notes = [*split.notes, *state.notes, *best.notes, *best.quantized.plan.notes, *uncorrected(best.quantized)]
     verdict: dict[str, object] = {"split": split.counts}
+    if state.front:
+        verdict["front"] = state.front
     score = state.score
     if len(split.report) and (max_drop is not None or not len(split.calibration)):
         state.stage("measuring the result", 0, None)

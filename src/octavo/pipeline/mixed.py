@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from octavo.ir.graph import Array, Graph
+from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.num.options import Option, find_options
+from octavo.pipeline.plain import user_order
+from octavo.pipeline.rung import Rung, Stage, silent
 from octavo.pipeline.samples import Samples
 from octavo.quant.mixed import (
     Assignment,
@@ -30,10 +30,15 @@ from octavo.quant.regions import followed
 from octavo.quant.rounding.least_squares import LeastSquares, least_squares_rounding
 from octavo.targets import Target
 
-__all__ = ["Mixture", "Stage", "explore", "mixed_quantized", "mixed_rungs", "pareto_rows"]
+__all__ = ["Mixture", "Mixing", "assignment_rows", "assignments", "explore", "mixed_quantized", "mixed_rungs"]
 
-Stage = Callable[[str, int, int | None], None]
-"""Called with what is done now, how much of it is done, and how much there is."""
+
+@dataclass(frozen=True)
+class Mixing:
+    """What layers may be (names of octavo.num.options), and what all together may cost; None: as little as it takes."""
+
+    options: tuple[str, ...]
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def explore(
     rounding: LeastSquares | None = None,
     count: int = 32,
     observation: Observation | None = None,
-    stage: Stage | None = None,
+    stage: Stage = silent,
 ) -> Mixture:
     """Measure every option of every layer of a normalised float graph, on ``count`` of the calibration samples.
 
@@ -68,15 +73,16 @@ def explore(
     calibration where the graph, as ``align`` prepares it, was observed already. OctavoError for options that are
     unknown or that the target does not have.
     """
-    report = stage or (lambda what, done, total: None)
     chosen = find_options(options, scheme.format, target.formats)
     prepared = align(graph)
     seen = observation or observe(
-        prepared, _in_user_order(prepared, samples), _counted(report, "calibrating", len(samples))
+        prepared,
+        (user_order(prepared, batch) for batch in samples.batches()),
+        _counted(stage, "calibrating", len(samples)),
     )
     plain = replace(scheme, layers={}, wide=frozenset())
-    rounded = {} if rounding is None else _rounded(prepared, samples, seen, plain, chosen, rounding, report)
-    progress = _counted(report, "measuring layers", len(prepared.nodes))
+    rounded = {} if rounding is None else _rounded(prepared, samples, seen, plain, chosen, rounding, stage)
+    progress = _counted(stage, "measuring layers", len(prepared.nodes))
     found = sensitivities(prepared, samples.inputs, chosen, plain, seen, rounded, count, progress=progress)
     return Mixture(prepared, seen, plain, target.name, found, layer_costs(prepared, found, kind, target.costs))
 
@@ -92,15 +98,6 @@ def _counted(report: Stage, what: str, total: int) -> Callable[[int], None]:
     return progress
 
 
-def _in_user_order(graph: Graph, samples: Samples) -> Iterator[dict[str, Array]]:
-    for batch in samples.batches():
-        yield {name: _user(graph, name, array) for name, array in batch.items()}
-
-
-def _user(graph: Graph, name: str, array: Array) -> Array:
-    return array.transpose(np.argsort(graph.layouts[name])) if name in graph.layouts else array
-
-
 def _rounded(
     graph: Graph,
     samples: Samples,
@@ -112,7 +109,7 @@ def _rounded(
 ) -> Mapping[str, Quantized]:
     """The network with all weights in each format of fewer than 8 bits, least-squares rounded, by option."""
     found: dict[str, Quantized] = {}
-    data = {name: _user(graph, name, array) for name, array in samples.inputs.items()}
+    data = user_order(graph, dict(samples.inputs))
     for option in options:
         if option.weights.bits < 8:
             report(f"rounding to {option.weights.bits} bits", 0, None)
@@ -145,38 +142,26 @@ def _words(assignment: Assignment) -> str:
     return ", ".join(f"{count} layers {name}" for name, count in assignment.counts.items())
 
 
-def mixed_rungs(
-    graph: Graph,
-    samples: Samples,
-    scheme: Scheme,
-    target: Target,
-    options: Sequence[str] = ("int8", "int4"),
-    budget: Budget | None = None,
-    points: int = 9,
-    observation: Observation | None = None,
-    stage: Stage | None = None,
-) -> Iterator[tuple[str, Quantized, float]]:
-    """Rungs of the ladder: (name, network, seconds).
+def assignments(mixture: Mixture, budget: Budget | None = None, points: int = 9) -> tuple[Assignment, ...]:
+    """With a budget: the one with the least expected noise. Without: the Pareto front from its cheapest end.
 
-    With a budget: the one network with the least expected noise that it allows (OctavoError, stating the least
-    possible cost, where it allows none). Without: the Pareto front of bytes and noise from its cheapest end, so that a
-    climb stops at the smallest network that is good enough. Other arguments as in ``explore``.
+    OctavoError, stating the least possible cost, where a budget allows none.
     """
-    start = time.perf_counter()
-    kind = "bytes" if budget is None else budget.kind
-    mixture = explore(graph, samples, scheme, target, options, kind, observation=observation, stage=stage)
     if budget is not None:
-        front: tuple[Assignment, ...] = (choose(mixture.sensitivities, mixture.costs, budget.amount),)
-    else:
-        front = pareto(mixture.sensitivities, mixture.costs, points)
+        return (choose(mixture.sensitivities, mixture.costs, budget.amount),)
+    return pareto(mixture.sensitivities, mixture.costs, points)
+
+
+def mixed_rungs(mixture: Mixture, front: Sequence[Assignment]) -> Iterator[Rung]:
+    """A rung for each assignment, its weights rounded to nearest."""
     for assignment in front:
-        quantized = mixed_quantized(mixture, assignment)
-        yield f"mixed precision, {_words(assignment)}", quantized, time.perf_counter() - start
         start = time.perf_counter()
+        quantized = mixed_quantized(mixture, assignment)
+        yield Rung(f"mixed precision, {_words(assignment)}", quantized, time.perf_counter() - start)
 
 
-def pareto_rows(mixture: Mixture, points: int = 17) -> list[dict[str, object]]:
-    """The Pareto front as plain rows by rising cost, for a table.
+def assignment_rows(mixture: Mixture, front: Sequence[Assignment]) -> list[dict[str, object]]:
+    """Assignments as plain rows for a table.
 
     Keys: the kind of the cost (bytes, mac-bits or latency), ``expected_sqnr_db``, ``layers`` (counts by option) and
     ``int16_nodes``.
@@ -188,5 +173,5 @@ def pareto_rows(mixture: Mixture, points: int = 17) -> list[dict[str, object]]:
             "layers": entry.counts,
             "int16_nodes": len(entry.wide),
         }
-        for entry in pareto(mixture.sensitivities, mixture.costs, points)
+        for entry in front
     ]

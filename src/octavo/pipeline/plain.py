@@ -70,7 +70,7 @@ class Variants:
         observed = self._observe(self.graph, samples)
         for kind in kinds:
             variant, seen, notes = self._equalized(observed, samples, kind)
-            quantized = quantize_observed(align(variant), seen, self.scheme, self.target)
+            quantized = quantize_observed(align(variant, self.scheme.region), seen, self.scheme, self.target)
             yield Rung(f"plain, equalization {kind}", quantized, time.perf_counter() - start, notes)
             start = time.perf_counter()
 
@@ -94,7 +94,7 @@ class Variants:
             done += count
             self.stage("calibrating", done, len(samples))
 
-        prepared = align(graph)
+        prepared = align(graph, self.scheme.region)
         return observe(prepared, (user_order(prepared, batch) for batch in samples.batches()), progress)
 
     def _equalized(
