@@ -121,7 +121,7 @@ def pareto(found: Sensitivities, costs: Costs, points: int = 17) -> tuple[Assign
 
     The ends are the least cost and the least noise; between them the widest gap is halved, again and again, until
     there are ``points`` entries or no gap can hold another. So the front is complete where it has fewer entries (costs
-    are told apart to a millionth). Deterministic.
+    and noises are told apart to a millionth). Deterministic.
     """
     problem = _Problem.of(found, costs)
     ends = problem.minimise_both(problem.cost, problem.noise), problem.minimise_both(problem.noise, problem.cost)
