@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from octavo.device.host import HostModel, sanitized_run
+from octavo.errors import OctavoError
 from octavo.formats.tflite import write_tflite
 from octavo.ir.check import verify
 from octavo.ir.plan import Quantized
@@ -40,6 +41,15 @@ def _quantized(sample: Sample, share: float, kinds: set[str]) -> Quantized:
     return quantize_graph(graph, [inputs], Scheme(ranges="minmax", layers=layers, wide=wide))
 
 
+def _lowered(quantized: Quantized) -> IntegerModel:
+    """Six samples may leave a layer with 2-bit weights an all but constant output, which lowering refuses."""
+    try:
+        return lower(quantized)
+    except OctavoError as error:
+        assume("output range is so narrow" not in str(error))
+        raise
+
+
 def _inputs(model: IntegerModel, samples: int = 5) -> dict[str, np.ndarray]:
     rng, types = np.random.default_rng(3), model.graph.types
     shapes = {name: (samples, *types[name].shape[1:]) for name in model.graph.inputs}
@@ -56,7 +66,7 @@ def _expected(model: IntegerModel, inputs: dict[str, np.ndarray]) -> dict[str, n
 @SETTINGS
 @given(sample=networks(), share=SHARE)
 def test_c_on_the_host_equals_the_integer_executor(sample: Sample, share: float, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    model = lower(_quantized(sample, share, ALL))
+    model = _lowered(_quantized(sample, share, ALL))
     verify(model.graph)
     inputs, graph, folder = _inputs(model), model.graph, tmp_path_factory.mktemp("c")
     written(model, inputs, folder)
@@ -69,7 +79,7 @@ def test_c_on_the_host_equals_the_integer_executor(sample: Sample, share: float,
 @settings(SETTINGS, max_examples=max(EXAMPLES // 8, 1))
 @given(sample=networks(), share=SHARE)
 def test_sanitizers_find_nothing(sample: Sample, share: float, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    model = lower(_quantized(sample, share, ALL))
+    model = _lowered(_quantized(sample, share, ALL))
     inputs, graph, folder = _inputs(model), model.graph, tmp_path_factory.mktemp("c")
     written(model, inputs, folder)
     expected = pack(graph, graph.outputs, _expected(model, inputs))
@@ -81,7 +91,7 @@ def test_sanitizers_find_nothing(sample: Sample, share: float, tmp_path_factory)
 @given(sample=networks(), share=SHARE)
 def test_tflm_on_the_export_equals_the_integer_executor(sample: Sample, share: float) -> None:
     candidate = _quantized(sample, share, MICRO)
-    model = lower(candidate)
+    model = _lowered(candidate)
     inputs, graph = _inputs(model), model.graph
     outputs = run_tflm(write_tflite(candidate), [inputs[name] for name in graph.inputs], len(graph.outputs))
     for got, expected in zip(outputs, _expected(model, inputs).values(), strict=True):

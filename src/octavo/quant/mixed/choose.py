@@ -32,7 +32,13 @@ __all__ = ["Assignment", "choose", "evaluate", "least", "mixed_scheme", "pareto"
 
 Vector = NDArray[np.float64]
 _SLACK, _STEP, _RESOLUTION = 1e-7, 1e-6, 1e4
-_OPTIONS = {"mip_rel_gap": 0.0, "mip_feasibility_tolerance": 1e-9}
+_OPTIONS = {
+    "mip_rel_gap": 0.0,
+    "presolve": False,
+    "mip_feasibility_tolerance": 1e-9,
+    "primal_feasibility_tolerance": 1e-9,
+}
+"""Exact; presolve off, because what it undoes may violate a row by the tolerance, which HiGHS then repairs aloud."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def pareto(found: Sensitivities, costs: Costs, points: int = 17) -> tuple[Assign
 
     The ends are the least cost and the least noise; between them the widest gap is halved, again and again, until
     there are ``points`` entries or no gap can hold another. So the front is complete where it has fewer entries (costs
-    are told apart to a millionth). Deterministic.
+    and noises are told apart to a millionth). Deterministic.
     """
     problem = _Problem.of(found, costs)
     ends = problem.minimise_both(problem.cost, problem.noise), problem.minimise_both(problem.noise, problem.cost)
@@ -238,7 +244,7 @@ class _Problem:
         for whole in (0.0, 1.0):
             integrality[: len(self.columns)] = whole
             with warnings.catch_warnings():
-                # SciPy warns that it passes HiGHS's own tolerance on.
+                # SciPy warns that it passes HiGHS's own tolerances on.
                 warnings.simplefilter("ignore", RuntimeWarning)
                 result = milp(
                     objective / scale,
