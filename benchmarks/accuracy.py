@@ -21,7 +21,7 @@ def main() -> None:
     for name, key in (("resnet8_cifar10", "resnet8"), ("dscnn_kws", "dscnn")):
         workload = tiny(name)
         graph = api.load(workload.model)
-        for ranges in ("moving-average", "minmax"):
+        for ranges in ("mse", "moving-average", "minmax"):
             quantized = api.quantize(graph, workload.calibration, ranges=ranges)
             _row(
                 name,
@@ -34,7 +34,7 @@ def main() -> None:
     workload = efficientnet_lite0()
     graph = api.load(workload.model, torch.from_numpy(workload.calibration[:1]))
     best = max(peers()["efficientnet_lite0"]["results"], key=lambda row: row["agreement"])
-    for ranges in ("minmax", "moving-average"):
+    for ranges in ("mse", "moving-average", "minmax"):
         quantized = api.quantize(graph, workload.calibration, target="host", ranges=ranges)
         note = f"best peer's agreement {best['agreement']} ({best['tool']}; on 900 images)"
         _row(workload.name, ranges, quantized, workload.test, workload.labels, note)

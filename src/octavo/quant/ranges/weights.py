@@ -16,7 +16,7 @@ from octavo.num.qparams import PerChannel, PerTensor, QParams
 __all__ = ["WEIGHT_RANGES", "weight_qparams"]
 
 Real = NDArray[np.float64]
-_CHUNK = 2**24
+_CHUNK = 2**18
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -91,14 +91,19 @@ def _usable(scale: Real) -> NDArray[np.float32]:
 
 
 def _errors(rows: Real, scales: Real, levels: Narrow | PowersOfTwo) -> Real:
-    """Squared error of every row [R, K] under every of its scales [R, C], in slices of bounded memory."""
-    step = max(1, _CHUNK // max(rows.size, 1))
-    parts = []
-    for start in range(0, scales.shape[1], step):
-        scale = scales[:, start : start + step, None]
-        rounded = levels.nearest(rows[:, None, :] / scale, None) * scale
-        parts.append(((rounded - rows[:, None, :]) ** 2).sum(2))
-    return np.concatenate(parts, axis=1)
+    """Squared error of every row [R, K] under every of its scales [R, C], in pieces that fit into a core's cache."""
+    height = max(1, _CHUNK // 8 // max(rows.shape[1], 1))
+    step = max(1, _CHUNK // max(min(height, len(rows)) * rows.shape[1], 1))
+    errors = np.empty(scales.shape)
+    for top in range(0, len(rows), height):
+        part = rows[top : top + height, None, :]
+        for start in range(0, scales.shape[1], step):
+            scale = scales[top : top + height, start : start + step, None]
+            noise = levels.nearest(part / scale, None)
+            noise *= scale
+            noise -= part
+            errors[top : top + height, start : start + step] = np.einsum("rck,rck->rc", noise, noise)
+    return errors
 
 
 def _grouped(weights: Array, format: WeightFormat, channel_axis: int, method: str) -> tuple[Real, Grouped]:
