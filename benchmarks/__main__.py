@@ -15,6 +15,7 @@ from benchmarks import (
     post_training,
     ranges,
     speed,
+    steps,
 )
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "accuracy": accuracy.main,
     "post_training": post_training.main,
     "ranges": ranges.main,
+    "steps": steps.main,
     "mobilenet": mobilenet.main,
     "mixed": mixed.main,
     "asymmetric_weights": asymmetric_weights.main,
