@@ -20,6 +20,8 @@ from octavo.passes.balance import balance
 from octavo.passes.equalize import equalize
 from octavo.passes.links import by_channel, find_links
 from octavo.passes.snap import snap
+from octavo.pipeline.mixed import assignments, explore
+from octavo.pipeline.samples import gather
 from octavo.quant.correct import correct_bias
 from octavo.quant.data_free import expected_statistics
 from octavo.quant.observe import Observation, observe
@@ -28,11 +30,12 @@ from octavo.quant.propagate import mean_product
 from octavo.quant.quantize import Scheme, activation_qparams, quantize_graph, quantize_observed
 from octavo.quant.ranges import find_ranges
 from octavo.quant.ranges.kl import relative_entropy
-from octavo.quant.rounding import Reconstruction, Step, least_squares_rounding, reconstruct
+from octavo.quant.rounding import LeastSquares, Reconstruction, Step, least_squares_rounding, reconstruct
 from octavo.quant.simulate import simulate
 from octavo.quant.statistics import TensorStatistics, densities
 from octavo.report.chart import Mark, Plot, Series, chart_svg
 from octavo.run.float_run import float_run
+from octavo.targets import load_target
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "methods"
 SAMPLES = 32
@@ -54,6 +57,7 @@ def main() -> None:
     draw_data_free(prepared, seen)
     draw_correction(prepared, seen, images)
     draw_rounding()
+    draw_mixture()
 
 
 def write(name: str, *plots: Plot) -> None:
@@ -231,6 +235,23 @@ def draw_rounding() -> None:
         lines.append(Series(f"block {number}", at, np.array([step.loss for step in own])))
     write("reconstruction", Plot("DS-CNN, 4 bits: loss of the blocks", "iteration", "error over the start's", lines[:4],
                                  log_y=True))  # fmt: skip
+
+
+def draw_mixture() -> None:
+    """DS-CNN: the Pareto front of bytes and noise, nearest and least-squares rounding."""
+    graph = api.load(tiny("dscnn_kws", 200).model)
+    assert isinstance(graph, Graph)
+    samples, _ = gather(graph, tiny("dscnn_kws", 200).calibration)
+    series = []
+    for name, rounding in (("nearest", None), ("least squares", LeastSquares())):
+        scheme = Scheme(ranges="mse", weight_ranges="mse")
+        options = ("int8", "int6", "int4", "int3")
+        mixture = explore(graph, samples, scheme, load_target("host"), options, rounding=rounding)
+        front = assignments(mixture, points=33)
+        cost, noise = np.array([entry.cost for entry in front]), np.array([-entry.noise_db for entry in front])
+        series.append(Series(name, cost, noise, "dots"))
+    plot = Plot("DS-CNN, int8, int6, int4 or int3 for each layer", "bytes", "expected SQNR, dB", series)
+    write("mixed_precision", plot)
 
 
 if __name__ == "__main__":
