@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import product
 
 import numpy as np
@@ -127,3 +128,15 @@ def test_the_scheme_of_an_assignment() -> None:
     scheme = mixed_scheme(assignment, Scheme(ranges="mse", wide=frozenset({"z"})))
     assert scheme.ranges == "mse" and scheme.wide == frozenset()
     assert {name: weights.bits for name, weights in scheme.layers.items()} == {"a": 8, "b": 4}
+
+
+def test_the_solver_says_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    import ctypes
+
+    from octavo.quant.mixed import choose as module
+
+    printf = ctypes.CDLL(None).printf
+    with sys.modules[module.__module__]._quiet():
+        printf(b"a line of the solver\n")
+    print("an answer")
+    assert capfd.readouterr().out == "an answer\n"

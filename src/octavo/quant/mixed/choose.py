@@ -10,10 +10,14 @@ outputs of the network have W = 0. (Layers' bits by integer programming: Hubara 
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
+import sys
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -39,6 +43,23 @@ _OPTIONS = {
     "primal_feasibility_tolerance": 1e-9,
 }
 """Exact; presolve off, because what it undoes may violate a row by the tolerance, which HiGHS then repairs aloud."""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Standard output is for answers: what HiGHS prints there when it repairs a solution goes nowhere."""
+    flush = ctypes.CDLL(None).fflush
+    sys.stdout.flush()
+    flush(None)
+    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 1)
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(sink)
 
 
 @dataclass(frozen=True)
@@ -243,7 +264,7 @@ class _Problem:
         scale = 1.0
         for whole in (0.0, 1.0):
             integrality[: len(self.columns)] = whole
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _quiet():
                 # SciPy warns that it passes HiGHS's own tolerances on.
                 warnings.simplefilter("ignore", RuntimeWarning)
                 result = milp(
