@@ -140,6 +140,10 @@ def quantize(
     scheme = Scheme(wanted.with_weights(granularity), *methods)
     if budget is not None and not options:
         raise OctavoError("budget", "has no options to choose from", "Give options, as ('int8', 'int4').")
+    if options and layers:
+        raise OctavoError("layers", "have no effect where options choose", "Leave out layers, or options.")
+    if calibration is None and labels is not None:
+        raise OctavoError("labels", "belong to no calibration data", "Give evaluation_labels with evaluation samples.")
     normalized = normalize(graph)
     scheme = with_layers(normalized, scheme, layers or {}, chosen)
     held = None if evaluation is None else gather(normalized, evaluation, evaluation_labels)[0]

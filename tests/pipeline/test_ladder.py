@@ -143,6 +143,9 @@ def test_more_bits_cost_bytes_and_buy_decibels() -> None:
 def test_what_cannot_be_mixed_is_said() -> None:
     plan = octavo.quantize(network(), images(40), format="log2", max_drop=0.0, reconstruction=SHORT).plan
     assert any("mixed precision was not tried" in note for note in plan.notes)
+    first = next(node.name for node in network().nodes if node.kind == "Conv2D")
+    with pytest.raises(OctavoError, match="have no effect where options choose"):
+        octavo.quantize(network(), images(40), options=("int8", "int4"), layers={first: "int4"}, max_drop=1.0)
     with pytest.raises(OctavoError, match="without a budget"):
         octavo.quantize(network(), images(40), options=("int8", "int4"))
     with pytest.raises(OctavoError, match="needs calibration data"):

@@ -164,8 +164,9 @@ def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
             "is a float model and needs calibration data",
             "Give --calibration, 100 samples or more; or --data-free.",
         )
-    if "calibration" in options and data_free:
-        raise OctavoError("--data-free", "contradicts --calibration", "Give one of them.")
+    for key in ("calibration", "calibration_samples"):
+        if key in options and data_free:
+            raise OctavoError("--data-free", f"contradicts --{key.replace('_', '-')}", "Give one of them.")
     preprocessing = _preprocessing(options)
     dataset = None
     if not data_free:

@@ -165,7 +165,9 @@ def _widened(state: _Climb, scheme: Scheme, target: Target) -> None:
     if state.good_enough:
         return
     more, kind = ("int8", "bytes") if weights.bits < 8 else ("16x8", "latency")
-    if weights.kind != "uniform" or format.activations.dtype != "int8" or scheme.layers:
+    if scheme.layers or scheme.wide:
+        state.notes.append("mixed precision was not tried: single layers were given their own numbers")
+    elif weights.kind != "uniform" or format.activations.dtype != "int8":
         state.notes.append(f"mixed precision was not tried: layers of format {format.name} cannot be mixed")
     elif more not in target.formats and more != "int8":
         state.notes.append(f"mixed precision was not tried: target {target.name} has no {more}")

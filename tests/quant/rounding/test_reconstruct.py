@@ -111,6 +111,9 @@ def test_a_checkpoint_of_other_work_or_no_checkpoint_is_refused(tmp_path: Path) 
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(OctavoError, match="cannot be read"):
         reconstruct(quantized(COARSE), images(20), settings, checkpoint=file)
+    for nowhere in (tmp_path / "none" / "work", tmp_path):
+        with pytest.raises(OctavoError, match="no place for a file"):
+            reconstruct(quantized(COARSE), images(20), settings, checkpoint=nowhere)
     file.write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(OctavoError, match="cannot be read"):
         reconstruct(quantized(COARSE), images(20), settings, checkpoint=file)

@@ -28,7 +28,9 @@ class Checkpoint:
 
     @staticmethod
     def of(path: Path, quantized: Quantized, inputs: Mapping[str, Array], settings: str) -> Checkpoint:
-        """For work on ``quantized`` with these samples and settings."""
+        """For work on ``quantized`` with these samples and settings; OctavoError where no file can be."""
+        if not path.absolute().parent.is_dir() or (path.exists() and not path.is_file()):
+            raise OctavoError(f"checkpoint {path}", "is no place for a file", "Give a path in a folder that exists.")
         digest = hashlib.sha256(f"{settings} {quantized.plan.graph_digest}".encode())
         for name, encoding in sorted(quantized.plan.qparams.items()):
             digest.update(f"{name} {encoding.dtype} {encoding.levels}".encode())
@@ -48,8 +50,11 @@ class Checkpoint:
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         reasons = {f"reason/{name}": text for name, text in plan.reasons.items()}
         fresh = self.path.with_name(f"{self.path.name}.part")
-        save_file(contiguous, fresh, {"digest": self.digest, "done": str(done), **reasons})
-        os.replace(fresh, self.path)
+        try:
+            save_file(contiguous, fresh, {"digest": self.digest, "done": str(done), **reasons})
+            os.replace(fresh, self.path)
+        except (OSError, SafetensorError) as error:
+            raise self._refusal(f"cannot be written ({error})") from error
 
     def resume(self, quantized: Quantized) -> tuple[int, Quantized]:
         """How many blocks are done, and the plan after them; (0, the given plan) without a file."""
