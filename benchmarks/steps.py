@@ -40,8 +40,11 @@ def main() -> None:
             (rung,) = Variants(graph, given, scheme, "host", silent).rungs((kind,))
             steps = {
                 "": rung.quantized,
-                ", empirical": corrected(rung.quantized, given, silent).quantized,
                 ", analytic": correct_bias_analytic(rung.quantized),
+            }
+            steps |= {
+                f", {variant.name.removeprefix('plain, biases ')}": variant.quantized
+                for variant in corrected(rung, given, silent)
             }
             for step, quantized in steps.items():
                 found = measure(quantized, test, reference)

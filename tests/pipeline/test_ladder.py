@@ -66,7 +66,11 @@ def test_without_a_target_only_the_plain_rung_runs_and_the_least_noise_wins() ->
     quantized = octavo.quantize(network(), images(), granularity="per-tensor")
     trail = quantized.plan.trail
     variants = [f"plain, equalization {kind}" for kind in ("none", "weights", "balance")]
-    assert [row["rung"] for row in trail] == [*variants, "plain, biases corrected"]
+    assert [row["rung"] for row in trail] == [
+        *variants,
+        "plain, biases corrected for weights",
+        "plain, biases corrected for weights and inputs",
+    ]
     samples, _ = gather(network(), images())
     search = split(samples, None, False).search
     found = measure(quantized, search, reference_outputs(network(), search))

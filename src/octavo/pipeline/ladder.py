@@ -132,7 +132,9 @@ def _plain(state: _Climb, variants: Variants, equalization: str) -> None:
         rung = variants.calibrated(state.best_yet.graph)
         rung, state.best = replace(rung, notes=state.best.notes), None
         state.consider(rung)
-    state.consider(corrected(state.best_yet, variants.samples, state.stage))
+    assert state.best is not None
+    for rung in corrected(state.best, variants.samples, state.stage):
+        state.consider(rung)
 
 
 def _learned(state: _Climb, scheme: Scheme, reconstruction: Reconstruction, checkpoint: Path | None) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
-from octavo.ir.plan import Quantized
 from octavo.num.formats import ActivationFormat
 from octavo.passes.balance import balance
 from octavo.passes.equalize import Equalization, equalize
@@ -18,7 +17,7 @@ from octavo.passes.snap import snap
 from octavo.pipeline.rung import Rung, Stage
 from octavo.pipeline.said import left_out
 from octavo.pipeline.samples import Samples
-from octavo.quant.correct import correct_bias
+from octavo.quant.correct import correct_bias, correct_bias_analytic
 from octavo.quant.observe import Observation, observe
 from octavo.quant.place import align
 from octavo.quant.quantize import Scheme, quantize_observed
@@ -71,7 +70,7 @@ class Variants:
         for kind in kinds:
             variant, seen, notes = self._equalized(observed, samples, kind)
             quantized = quantize_observed(align(variant, self.scheme.region), seen, self.scheme, self.target)
-            yield Rung(f"plain, equalization {kind}", quantized, time.perf_counter() - start, notes)
+            yield Rung(f"plain, equalization {kind}", quantized, time.perf_counter() - start, notes, seen)
             start = time.perf_counter()
 
     @property
@@ -83,8 +82,9 @@ class Variants:
     def calibrated(self, graph: Graph) -> Rung:
         """A variant's graph again, calibrated on all samples."""
         start = time.perf_counter()
-        quantized = quantize_observed(graph, self._observe(graph, self.samples), self.scheme, self.target)
-        return Rung("plain, all samples", quantized, time.perf_counter() - start)
+        seen = self._observe(graph, self.samples)
+        quantized = quantize_observed(graph, seen, self.scheme, self.target)
+        return Rung("plain, all samples", quantized, time.perf_counter() - start, seen=seen)
 
     def _observe(self, graph: Graph, samples: Samples) -> Observation:
         done = 0
@@ -126,9 +126,13 @@ class Variants:
         return done.graph, self._observe(done.graph, samples), notes
 
 
-def corrected(quantized: Quantized, samples: Samples, stage: Stage) -> Rung:
-    """Empirical bias correction of a plain variant."""
+def corrected(rung: Rung, samples: Samples, stage: Stage) -> Iterator[Rung]:
+    """Bias correction of a plain variant: for its rounded weights, then for what happens to their inputs, too."""
     start = time.perf_counter()
     stage("correcting biases", 0, None)
-    result = correct_bias(quantized, user_order(quantized.graph, dict(samples.inputs)))
-    return Rung("plain, biases corrected", result, time.perf_counter() - start)
+    if rung.seen is not None and all(entry.channels is not None for entry in rung.seen.statistics.values()):
+        result = correct_bias_analytic(rung.quantized, rung.seen)
+        yield Rung("plain, biases corrected for weights", result, time.perf_counter() - start)
+        start = time.perf_counter()
+    result = correct_bias(rung.quantized, user_order(rung.quantized.graph, dict(samples.inputs)))
+    yield Rung("plain, biases corrected for weights and inputs", result, time.perf_counter() - start)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from octavo.ir.plan import Quantized
+from octavo.quant.observe import Observation
 
 __all__ = ["Rung", "Stage", "silent", "weight_bytes"]
 
@@ -17,12 +18,16 @@ Stage = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Rung:
-    """A quantized network, by what it was made and in how many seconds; ``notes`` are what must be said of it."""
+    """A quantized network, by what it was made and in how many seconds.
+
+    ``notes`` are what must be said of it, ``seen`` is what calibration saw of its graph.
+    """
 
     name: str
     quantized: Quantized
     seconds: float
     notes: tuple[str, ...] = ()
+    seen: Observation | None = None
 
     def row(self) -> dict[str, object]:
         """As plain data for the trail."""

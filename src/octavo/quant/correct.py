@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.ops import Op
@@ -48,25 +49,28 @@ def correct_bias(quantized: Quantized, data: Batch, max_bytes: int = 2**30) -> Q
 
 
 def correct_bias_analytic(quantized: Quantized, expected: Observation | None = None) -> Quantized:
-    """Take E[(W' - W) x] of rounded weights W' from every linear layer's bias, without data.
+    """Take E[(W' - W) x] of rounded weights W' from every linear layer's bias, without running the network.
 
-    Nagel et al. 2019, section 4.2.1, analytic bias correction: E[x] comes from batch norm and clipped normals
-    (octavo.quant.data_free.expected_statistics, ``expected``; computed with the input's encoding as its range when not
-    given). What rounding of activations does to the mean is not seen.
+    Nagel et al. 2019, section 4.2.1, analytic bias correction: E[x] comes from ``expected``, what calibration saw or,
+    when not given, what batch norm and clipped normals lead to expect (octavo.quant.data_free.expected_statistics with
+    the input's encoding as its range). What rounding of activations does to the mean is not seen.
 
     The graph stays; ``plan.biases`` hold the corrected biases, in place of earlier ones, and ``plan.reasons`` say by
     how much each bias moved, or why a layer was not corrected.
     """
     graph = quantized.graph
-    require_moments(graph)
     if expected is None:
+        require_moments(graph)
         expected = expected_statistics(graph, _input_ranges(quantized))
     counted = Counter(value for node in graph.nodes for value in node.inputs)
     for node in graph.nodes:
         if isinstance(node.op, Op) and node.op.bias is not None:
             channels = expected.statistics[node.inputs[0]].channels
-            assert channels is not None
-            how = "expected shift of rounded weights"
+            if channels is None:
+                raise OctavoError(
+                    node.source or node.name, "the statistics of its input have no channels", "Observe with detail."
+                )
+            how = "shift by rounded weights"
             quantized = _corrected(quantized, node, counted, channels.mean, channels.mean, how)
     return quantized
 
