@@ -91,7 +91,7 @@ def test_reasons_say_what_happened(network: tuple[Quantized, NDArray[np.float32]
     layers = [node for node in quantized.graph.nodes if getattr(node.op, "bias", None) is not None]
     for corrected, how in (
         (correct_bias(quantized, data[:8]), "on 8 samples"),
-        (correct_bias_analytic(quantized), "expected"),
+        (correct_bias_analytic(quantized), "rounded weights"),
     ):
         assert corrected.plan.biases.keys() == {node.inputs[2] for node in layers}
         for node in layers:
