@@ -15,7 +15,7 @@ from octavo.quant.statistics import TensorStatistics, densities
 __all__ = ["mse"]
 
 Vector = NDArray[np.float64]
-_CHUNK = 2**22
+_CHUNK = 2**18
 _COARSE = np.linspace(0.1, 1.0, 19)
 
 
