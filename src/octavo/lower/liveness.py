@@ -13,8 +13,10 @@ __all__ = ["liveness", "plan_arena"]
 
 
 def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[InPlace]]:
-    """(values, aliases, in-place pairs). Step i is node i; inputs live from step 0, outputs to the end."""
-    steps = max(len(graph.nodes), 1)
+    """(values, aliases, in-place pairs). Step i is node i; inputs live from step 0.
+
+    Outputs live beyond the last node, to the step in which they are copied out: no node may write over them.
+    """
     first = dict.fromkeys(graph.inputs, 0)
     last = dict.fromkeys(graph.inputs, 0)
     aliases: list[tuple[str, str]] = []
@@ -34,7 +36,7 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[In
             if fits and node.inputs.count(value) == 1:
                 in_place.append((output, value, step))
     for value in graph.outputs:
-        last[value] = steps - 1
+        last[value] = len(graph.nodes)
     values = [Buffer(name, graph.types[name].nbytes, first[name], last[name]) for name in graph.activations()]
     return values, aliases, in_place
 
