@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from octavo.memory.arena import Arena, plan, plan_memory
-from octavo.memory.buffers import Buffer, Group, live_bytes, lower_bound
+from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.check import verify
-from octavo.memory.merge import InPlace, merge
 
-__all__ = ["Arena", "Buffer", "Group", "InPlace", "live_bytes", "lower_bound", "merge", "plan", "plan_memory", "verify"]
+__all__ = ["Arena", "Buffer", "Overlap", "View", "plan", "plan_memory", "verify"]

@@ -1,0 +1,48 @@
+"""Groups: blocks that are placed at one common offset.
+
+An operator that runs in place may leave its output exactly where its input was. Whoever decides that beforehand has
+fewer things to place; whoever leaves it open has more plans to choose from. The planner tries both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.memory.blocks import Block
+
+__all__ = ["Group", "tie"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Indices of the blocks at one offset; size of the largest, first and last step of any of them."""
+
+    blocks: tuple[int, ...]
+    size: int
+    first: int
+    last: int
+
+
+def tie(blocks: Sequence[Block], gap: NDArray[np.int64], candidates: Iterable[tuple[int, int]]) -> list[Group]:
+    """Group the ``blocks`` (in their order) by pairs of candidates, first come, where one offset suits all members."""
+    home: dict[int, tuple[int, ...]] = {index: (index,) for index in range(len(blocks))}
+    for upper, lower in candidates:
+        one, other = home[lower], home[upper]
+        if one != other and _agree(gap, one, other):
+            home |= dict.fromkeys(one + other, one + other)
+    found = [members for index, members in sorted(home.items()) if index == min(members)]
+    return [_group(blocks, members) for members in found]
+
+
+def _agree(gap: NDArray[np.int64], one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return bool(((gap[np.ix_(one, other)] <= 0) | (gap[np.ix_(other, one)].T <= 0)).all())
+
+
+def _group(blocks: Sequence[Block], members: tuple[int, ...]) -> Group:
+    held = [blocks[index] for index in members]
+    size = max(block.size for block in held)
+    return Group(members, size, min(block.first for block in held), max(block.last for block in held))
