@@ -5,5 +5,6 @@ from __future__ import annotations
 from octavo.memory.arena import Arena, plan, plan_memory
 from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.check import verify
+from octavo.memory.schedule import Step, schedule
 
-__all__ = ["Arena", "Buffer", "Overlap", "View", "plan", "plan_memory", "verify"]
+__all__ = ["Arena", "Buffer", "Overlap", "Step", "View", "plan", "plan_memory", "schedule", "verify"]
