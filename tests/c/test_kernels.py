@@ -145,6 +145,23 @@ def test_in_place(library: ctypes.CDLL, cases: list[Case]) -> None:
     assert tried == {op for op in OPERATORS if op.in_place}
 
 
+def test_output_below_its_input(library: ctypes.CDLL, cases: list[Case]) -> None:
+    """An operator that runs in place may also start its output any number of elements before the input's start."""
+    tried = set()
+    for index, (example, inputs, expected) in enumerate(cases):
+        for position in example.op.in_place:
+            if inputs[position].size != expected.size:
+                continue
+            for before in (1, 3, expected.size // 2):
+                memory = np.full(expected.size + before, 85, expected.dtype)
+                shared, out = memory[before:], memory[: expected.size]
+                shared[:] = inputs[position].reshape(-1)
+                _run(library, index, [shared if i == position else a for i, a in enumerate(inputs)], out)
+                np.testing.assert_array_equal(out.reshape(expected.shape), expected, err_msg=str(example.op))
+            tried.add(type(example.op))
+    assert tried == {op for op in OPERATORS if op.in_place}
+
+
 def _executable(cases: list[Case]) -> str:
     """A program that compares every case, with buffers of the exact size on the heap."""
     parts = ["#include <stdlib.h>", _source(cases)]
