@@ -8,7 +8,7 @@ Example::
 
 Algorithm: views of the same bytes become blocks (``blocks``), rules say how near two blocks may come (``distance``),
 blocks at one offset become groups (``groups``), the groups are placed first-fit in several greedy orders (``place``),
-and when the best of them is above what any plan needs (``bound``), a bounded and seeded search goes on from it.
+and when the best of them is above what any plan needs (``bound``, ``window``), a bounded and seeded search goes on.
 Everything is a function of sizes, lives and rules; operators and graphs are unknown here.
 """
 
@@ -26,6 +26,7 @@ from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.distance import Pairs, gaps, overlapping
 from octavo.memory.groups import tie
 from octavo.memory.place import Placement, Problem, first_fit, greedy_orders, search
+from octavo.memory.window import window_bound
 
 __all__ = ["Arena", "plan", "plan_memory"]
 
@@ -86,6 +87,8 @@ def plan_memory(
         if best[0].size <= target:
             break
     assert best is not None
+    if best[0].size > target:
+        target = window_bound(blocks, gaps(blocks, pairs), target, alignment)
     for placement, problem in started:
         if best[0].size > target:
             searched = search(problem, placement, target, effort, seed)

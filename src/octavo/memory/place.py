@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from octavo.memory.distance import FREE
 from octavo.memory.groups import Group
 
-__all__ = ["Placement", "Problem", "first_fit", "greedy_orders", "search"]
+__all__ = ["EXHAUSTIVE", "Placement", "Problem", "best_of_all", "first_fit", "greedy_orders", "search"]
 
-_EXHAUSTIVE = 6
+EXHAUSTIVE = 6
+"""Groups of which all orders are tried."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def search(problem: Problem, start: Placement, target: int, effort: int, seed: i
     that stands under it, moves to an earlier place in the order; steps that don't enlarge the arena are kept.
     """
     rounds = effort // max(problem.visits, 1)
-    if len(problem.groups) <= _EXHAUSTIVE:
-        return _best_of_all(problem, start, target)
+    if len(problem.groups) <= EXHAUSTIVE:
+        return best_of_all(problem, start, target)
     generator = random.Random(seed)
     best = current = start
     stale = 0
@@ -136,7 +137,8 @@ def search(problem: Problem, start: Placement, target: int, effort: int, seed: i
     return best
 
 
-def _best_of_all(problem: Problem, start: Placement, target: int) -> Placement:
+def best_of_all(problem: Problem, start: Placement, target: int) -> Placement:
+    """The best placement of all orders, or the first one found that meets ``target``."""
     best = start
     for order in permutations(range(len(problem.groups))):
         if best.size <= target:

@@ -213,8 +213,8 @@ class IntegerOp:
     The fields are ints or tuples of ints and equal, in name and order, the fields of the C struct
     ``octavo_<kernel>_params``; the C function ``octavo_<kernel>(params, inputs..., outputs...)`` takes the node's
     inputs in order. ``dtype`` is that of its activations. ``in_place`` lists the inputs whose memory the output may
-    take over element by element, in rising order: it may also start anywhere below the input. ``alias`` operators copy nothing: the output is the input's memory. ``variadic``
-    operators take their activations as an array of pointers.
+    take over element by element, in rising order: it may also start anywhere below the input. ``alias`` operators copy
+    nothing: the output is the input's memory. ``variadic`` operators take their activations as an array of pointers.
     """
 
     kernel: ClassVar[str]
