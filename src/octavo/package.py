@@ -20,6 +20,7 @@ from octavo.formats.tflite import write_tflite
 from octavo.ir.check import verify
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
+from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
 from octavo.memory import Arena
@@ -45,15 +46,16 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     chosen = load_target(wanted)
     model = lower(quantized)
     verify(model.graph, "integer graph")
-    arena = plan_arena(model.graph, chosen.alignment)
-    _check_fit(model, arena, chosen)
-    files = {f"c/{path}": data for path, data in emit(model, arena, name, _golden(model)).items()}
+    program = specialize(model, chosen)
+    arena = plan_arena(program.graph, chosen.alignment)
+    _check_fit(program, arena, chosen)
+    files = {f"c/{path}": data for path, data in emit(program, arena, name, _golden(model)).items()}
     files["target.toml"] = target_text(wanted).encode()
     files |= {f"quantized/{path}": data for path, data in write_quantized(quantized).items()}
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
-    manifest = _manifest(model, arena, chosen, name, refused)
+    manifest = _manifest(model, program, arena, chosen, name, refused)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -138,8 +140,12 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
     return inputs, {name: value.numpy() for name, value in outputs.items()}
 
 
-def _manifest(model: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]) -> dict[str, Any]:
-    layers = [layer(model, node) for node in model.graph.nodes if not _integer_op(node).alias]
+def _manifest(
+    model: IntegerModel, program: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]
+) -> dict[str, Any]:
+    macs = {node.name: layer(model, node)["macs"] for node in model.graph.nodes}
+    calls = [node for node in program.graph.nodes if not _integer_op(node).alias]
+    layers = [{**layer(program, node), "macs": macs[node.name]} for node in calls]
     return {
         "generator": GENERATOR,
         "version": MANIFEST_VERSION,
@@ -149,7 +155,7 @@ def _manifest(model: IntegerModel, arena: Arena, target: Target, name: str, refu
         "inputs": [_port(model, value) for value in model.graph.inputs],
         "outputs": [_port(model, value) for value in model.graph.outputs],
         "macs": sum(entry["macs"] for entry in layers),
-        "model_bytes": model_bytes(model),
+        "model_bytes": model_bytes(program),
         "arena_bytes": arena.size,
         "arena_lower_bound_bytes": arena.lower_bound,
         "arena_strategy": arena.strategy,

@@ -44,7 +44,7 @@ def test_run_and_profile_name_the_layers(build: Build, device: None) -> None:
     host, board = run(build, x), run(build, x, on="cortex-m4")
     (name,) = host.outputs
     np.testing.assert_array_equal(host.outputs[name], board.outputs[name])
-    assert board.layers is not None and [layer.kernel for layer in board.layers][0] == "conv2d_s8"
+    assert board.layers is not None and [layer.kernel for layer in board.layers][0] == "conv2d_s8_dsp"
     result = profile(build, "cortex-m4")
     assert [row["instructions"] > 0 for row in result.layers] == [True] * len(build.manifest["layers"])
     assert result.arena_lower_bound_bytes <= result.arena_bytes

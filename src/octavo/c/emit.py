@@ -10,6 +10,7 @@ from octavo.c.kernels import kernel_headers
 from octavo.c.library import library_files
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
 from octavo.ir.graph import Array, Node
+from octavo.lower.liveness import scratch_name
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Arena
 from octavo.ops.base import IntegerOp
@@ -194,7 +195,8 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names) -> list[
         table = [f"        const {_c_type(model, node.inputs[0])} *const inputs[] = {{{', '.join(moving)}}};"]
     else:
         table = []
-    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0])])
+    scratch = [f"AT({arena.offsets[scratch_name(node)]})"] if op.scratch() else []
+    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0]), *scratch])
     return [
         f"    {{ /* {comment(node.source)} */",
         f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",

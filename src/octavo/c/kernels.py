@@ -30,7 +30,13 @@ _PORTABLE = (
     "slice_s16", "softmax_s16", "sub_s16", "tanh_s16", "transpose_conv2d_s16", "transpose_s16",
 )  # fmt: skip
 
-KERNELS: dict[str, Kernel] = {name: Kernel(f"octavo_{name}", f"portable/{name}.h") for name in _PORTABLE}
+_DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
+
+KERNELS: dict[str, Kernel] = {
+    name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant)
+    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP))
+    for name in names
+}
 """By ``IntegerOp.kernel``."""
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from octavo.errors import OctavoError
-from octavo.ir.graph import Graph
+from octavo.ir.graph import Graph, Node
 from octavo.memory import Arena, Buffer, InPlace, plan_memory, verify
 from octavo.ops.base import IntegerOp
 
-__all__ = ["liveness", "plan_arena"]
+__all__ = ["liveness", "plan_arena", "scratch_name"]
+
+
+def scratch_name(node: Node) -> str:
+    """The name under which a node's working memory is planned."""
+    return f"{node.name}:scratch"
 
 
 def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[InPlace]]:
@@ -36,6 +41,9 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[In
     for value in graph.outputs:
         last[value] = steps - 1
     values = [Buffer(name, graph.types[name].nbytes, first[name], last[name]) for name in graph.activations()]
+    for step, node in enumerate(graph.nodes):
+        if isinstance(node.op, IntegerOp) and node.op.scratch():
+            values.append(Buffer(scratch_name(node), node.op.scratch(), step, step))
     return values, aliases, in_place
 
 

@@ -18,6 +18,7 @@ from octavo.num.options import OPTIONS
 __all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
 ROUNDINGS = ("tflm",)
+FEATURES = ("dsp",)
 
 _NARROW, _WIDE, _UNPACK = 1.0, 1.6, 0.1
 COSTS: Mapping[str, float] = MappingProxyType(
@@ -76,6 +77,7 @@ class Board:
 class Target:
     """A device. ``alignment`` is that of arena offsets in bytes; ``board`` is None where nothing is emulated.
 
+    ``features`` are the instruction sets for which there are kernels, the preferred first.
     ``costs`` are cycles a multiply-accumulate by the option of a layer (int8, 16x8, int4 ...), and those of an element
     that a Requantize converts (requantize).
     """
@@ -86,6 +88,7 @@ class Target:
     ram_bytes: int
     alignment: int = 4
     formats: tuple[str, ...] = tuple(KNOWN)
+    features: tuple[str, ...] = ()
     arithmetic: Arithmetic = Arithmetic()
     board: Board | None = None
     costs: Mapping[str, float] = field(default_factory=lambda: COSTS, hash=False)
@@ -104,6 +107,8 @@ class Target:
             raise ValueError(f"alignment {self.alignment} must be a power of two up to 32")
         for name in self.formats:
             _one_of("formats", name, tuple(KNOWN))
+        for name in self.features:
+            _one_of("features", name, FEATURES)
 
 
 def available_targets() -> tuple[str, ...]:
