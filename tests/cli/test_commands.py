@@ -28,7 +28,7 @@ def test_compile_writes_the_whole_folder(shelf: Path, tmp_path: Path, capsys: Ca
     assert answer.document["not_written"] == {}
     names = {str(path.relative_to(tmp_path / "build")) for path in (tmp_path / "build").rglob("*") if path.is_file()}
     assert {"manifest.json", "model.tflite", "model_qdq.onnx", "tiny/src/tiny.h", "tiny/src/tiny.c"} <= names
-    assert {"tiny/selftest/selftest.c", "tiny/selftest/glue.h"} <= names
+    assert {"tiny/selftest/selftest.c", "tiny/CMakeLists.txt", "tiny/library.properties"} <= names
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
 
 
