@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -151,4 +152,15 @@ def test_a_damaged_folder_is_refused(build: Build, tmp_path: Path) -> None:
         Build.open(folder)
     tensors.unlink()
     with pytest.raises(OctavoError, match="missing"):
+        Build.open(folder)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "", None, 3])
+def test_a_manifest_cannot_lead_out_of_its_folder(build: Build, tmp_path: Path, name: object) -> None:
+    """The C is compiled and run, so the folder that holds it is not for a stranger's manifest to choose."""
+    folder = tmp_path / "build"
+    shutil.copytree(build.folder, folder)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "name": name}))
+    with pytest.raises(OctavoError):
         Build.open(folder)
