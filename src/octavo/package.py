@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from octavo import __version__
 from octavo.build import Build
 from octavo.c.emit import emit
+from octavo.c.packages import package_files
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
 from octavo.formats.native import write_quantized
@@ -38,7 +40,8 @@ MANIFEST_VERSION = 1
 def export(quantized: Quantized, folder: str | Path, name: str = "model", target: str | None = None) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
-    ``name`` becomes the prefix of the C functions. ``target`` defaults to the one the network was quantized for.
+    ``name`` becomes the prefix of the C functions and the name of the folder with the C, which is a library for CMake,
+    Arduino, ESP-IDF, Zephyr and PlatformIO. ``target`` defaults to the one the network was quantized for.
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
@@ -49,7 +52,9 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     program = specialize(model, chosen)
     arena = plan_arena(program.graph, chosen.alignment)
     _check_fit(program, arena, chosen)
-    files = {f"c/{path}": data for path, data in emit(program, arena, name, _golden(model)).items()}
+    library = emit(program, arena, name, _golden(model))
+    library |= package_files(name, __version__, library)
+    files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
     files |= {f"quantized/{path}": data for path, data in write_quantized(quantized).items()}
     refused: dict[str, str] = {}

@@ -27,7 +27,8 @@ def test_compile_writes_the_whole_folder(shelf: Path, tmp_path: Path, capsys: Ca
     assert answer.document["macs"] == 5 * 5 * 4 * 3 * 3 * 2 + 100 * 3
     assert answer.document["not_written"] == {}
     names = {str(path.relative_to(tmp_path / "build")) for path in (tmp_path / "build").rglob("*") if path.is_file()}
-    assert {"manifest.json", "model.tflite", "model_qdq.onnx", "c/tiny.h", "c/tiny.c", "c/selftest.c"} <= names
+    assert {"manifest.json", "model.tflite", "model_qdq.onnx", "tiny/src/tiny.h", "tiny/src/tiny.c"} <= names
+    assert {"tiny/selftest/selftest.c", "tiny/CMakeLists.txt", "tiny/library.properties"} <= names
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
 
 

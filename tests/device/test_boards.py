@@ -80,7 +80,7 @@ def test_a_program_that_does_not_fit_is_one_error(
 def test_a_fault_is_reported(build: Build, samples: Samples, tmp_path: Path, device: None, name: str) -> None:
     c_dir = tmp_path / "c"
     shutil.copytree(build.c_dir, c_dir)
-    glue = c_dir / "glue.h"
+    glue = c_dir / "selftest/glue.h"
     text = glue.read_text()
     broken = text.replace("    model_run(", "    out[0] = *(volatile const int8_t *)0xE0200000u;\n    model_run(")
     assert broken != text
@@ -92,7 +92,7 @@ def test_a_fault_is_reported(build: Build, samples: Samples, tmp_path: Path, dev
 def test_a_program_that_hangs_is_ended(build: Build, samples: Samples, tmp_path: Path, device: None) -> None:
     c_dir = tmp_path / "c"
     shutil.copytree(build.c_dir, c_dir)
-    glue = c_dir / "glue.h"
+    glue = c_dir / "selftest/glue.h"
     glue.write_text(
         glue.read_text().replace("    model_run(", "    for (volatile int i = 0; i == 0;) {\n    }\n    model_run(")
     )

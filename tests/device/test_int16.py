@@ -129,8 +129,9 @@ def test_run_evaluate_and_profile(build: Build, samples, inputs: dict[str, np.nd
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_selftest_passes(build: Build, tmp_path: Path, compiler: str) -> None:
-    sources = sorted(str(path) for path in build.c_dir.glob("*.c"))
-    command = [compiler, *WARNINGS, "-DOCTAVO_SELFTEST_MAIN", f"-I{build.c_dir}", *sources, "-o", str(tmp_path / "t")]
+    sources = sorted(str(path) for path in build.c_dir.rglob("*.c"))
+    flags = [*WARNINGS, "-DOCTAVO_SELFTEST_MAIN", f"-I{build.c_dir}/src"]
+    command = [compiler, *flags, *sources, "-o", str(tmp_path / "t")]
     subprocess.run(command, check=True)
     assert subprocess.run([str(tmp_path / "t")], check=False).returncode == 0
 
@@ -157,7 +158,7 @@ int main(void)
 }}
 """
     )
-    command = ["gcc", *WARNINGS, "-fsanitize=undefined", f"-I{build.c_dir}", str(tmp_path / "main.c")]
+    command = ["gcc", *WARNINGS, "-fsanitize=undefined", f"-I{build.c_dir}/src", str(tmp_path / "main.c")]
     subprocess.run([*command, "-o", str(tmp_path / "main")], check=True)
     said = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True)
     assert said.stderr == ""
