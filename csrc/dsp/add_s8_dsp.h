@@ -45,7 +45,8 @@ OCTAVO_KERNEL void octavo_add_s8_dsp(
             octavo_add_s8_dsp_operand(*a++, p->input1_bias, p->input1_multiplier, p->input1_shift);
         const int32_t second =
             octavo_add_s8_dsp_operand(*b++, p->input2_bias, p->input2_multiplier, p->input2_shift);
-        *out++ = octavo_dsp_finish(first + second, p->output_multiplier, p->output_shift, p->output_zero_point,
+        *out++ = octavo_dsp_finish(first + second, p->output_multiplier,
+            octavo_shift_left(2 * p->output_zero_point + 1, p->output_shift - 1), (uint32_t)p->output_shift,
             p->negative_ties, p->act_min, p->act_max);
     }
 }

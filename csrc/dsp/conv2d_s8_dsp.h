@@ -1,4 +1,5 @@
-/* Convolution for the DSP extension: x [H, W, C], out [out_h, out_w, O]; weights, scale and shift as in block.h, a segment a kernel row.
+/* Convolution for the DSP extension: x [H, W, C], out [out_h, out_w, O]; the stream of words as in
+ * block.h, a segment a kernel row.
  *
  * The rows of the image that a row of the output needs wait in scratch as int16, kernel_h of them in a ring, between
  * pixels of the zero point: a window is kernel_h segments of taps elements and nothing is copied per window. A row of
@@ -47,17 +48,16 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_load(
 {
     int16_t *const row = ring + (y + p->pad_top) % p->kernel_h * p->ring_row + p->pad_left * p->channels;
     if (y >= 0 && y < p->in_h) {
-        octavo_widen_pixels(x + y * p->in_w * p->in_c, p->in_w, p->in_c, p->channels, row);
+        octavo_widen_pixels(x + y * p->in_w * p->in_c, p->in_w, p->in_c, p->channels, p->pad_left * p->channels % 2 == 0, row);
     } else {
         octavo_fill_s16(row, p->in_w * p->channels, p->input_zero_point);
     }
 }
 
-OCTAVO_KERNEL void octavo_conv2d_s8_dsp(const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *weights,
-    const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch)
+OCTAVO_KERNEL void octavo_conv2d_s8_dsp(
+    const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
     const octavo_dsp_layer layer = {p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
-    const octavo_dsp_weights constants = {weights, scale, shift};
     const int16_t *windows[OCTAVO_CONV2D_S8_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
     octavo_fill_s16(ring, p->ring_size, p->input_zero_point);
@@ -72,7 +72,7 @@ OCTAVO_KERNEL void octavo_conv2d_s8_dsp(const octavo_conv2d_s8_dsp_params *p, co
         }
         int32_t left = p->out_w;
         for (; left >= p->block; left -= p->block) {
-            octavo_dsp_block(&layer, &constants, p->block, windows, out);
+            octavo_dsp_block(&layer, stream, p->block, windows, out);
             out += p->block * p->out_c;
             for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
                 windows[ky] += p->block * layer.stride;
@@ -80,7 +80,7 @@ OCTAVO_KERNEL void octavo_conv2d_s8_dsp(const octavo_conv2d_s8_dsp_params *p, co
         }
         const int32_t rest = p->out_w % p->block;
         if (rest > 0) {
-            octavo_dsp_block(&layer, &constants, rest, windows, out);
+            octavo_dsp_block(&layer, stream, rest, windows, out);
             out += rest * p->out_c;
         }
     }

@@ -46,7 +46,8 @@ typedef struct {
     uint32_t second[OCTAVO_DEPTHWISE_CONV2D_S8_DSP_ROWS][OCTAVO_DEPTHWISE_CONV2D_S8_DSP_PAIRS];
     int32_t bias;
     int32_t multiplier;
-    int32_t shift;
+    int32_t round;
+    uint32_t shift;
 } octavo_depthwise_conv2d_s8_dsp_channel;
 
 /* Whether windows are 3 x 3 and all, or all pairs of them, start at a word. */
@@ -58,24 +59,33 @@ OCTAVO_INLINE int32_t octavo_depthwise_conv2d_s8_dsp_is_three(const octavo_depth
 OCTAVO_INLINE int8_t octavo_depthwise_conv2d_s8_dsp_finish(
     const octavo_depthwise_conv2d_s8_dsp_params *p, const octavo_depthwise_conv2d_s8_dsp_channel *c, int32_t twice)
 {
-    return octavo_dsp_finish(twice, c->multiplier, c->shift, p->output_zero_point, p->negative_ties, p->act_min,
-        p->act_max);
+    return octavo_dsp_finish(twice, c->multiplier, c->round, c->shift, p->negative_ties, p->act_min, p->act_max);
 }
 
-/* Row y of the plane to a row of the band; rows outside the image are zero points. */
+/* Row y of the plane to a row of the band; rows outside the image are zero points, and stay so in a band of the
+ * whole plane. */
 OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_load(
     const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *plane, int32_t y, int16_t *row)
 {
     int16_t *wide = row + p->pad_left;
     if (y < 0 || y >= p->in_h) {
-        octavo_fill_s16(wide, p->in_w, p->input_zero_point);
+        if (p->band_out < p->out_h) {
+            octavo_fill_s16(wide, p->in_w, p->input_zero_point);
+        }
         return;
     }
     const int8_t *x = plane + y * p->in_w * p->channels;
-    OCTAVO_UNROLL_FOUR
-    for (int32_t i = 0; i < p->in_w; ++i) {
-        *wide++ = *x;
-        x += p->channels;
+    if (p->in_w <= 12) {
+        OCTAVO_UNROLL
+        for (int32_t i = 0; i < p->in_w; ++i) {
+            wide[i] = x[i * p->channels];
+        }
+    } else {
+        OCTAVO_UNROLL_FOUR
+        for (int32_t i = 0; i < p->in_w; ++i) {
+            *wide++ = *x;
+            x += p->channels;
+        }
     }
 }
 
@@ -172,7 +182,8 @@ OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_
         octavo_depthwise_conv2d_s8_dsp_taps(p, weights + channel * p->kernel_h * p->kernel_w, &c);
         c.bias = scale[2 * channel];
         c.multiplier = scale[2 * channel + 1];
-        c.shift = shift[channel];
+        c.shift = (uint32_t)shift[channel];
+        c.round = octavo_lsl_byte(2 * p->output_zero_point + 1, c.shift - 1u);
         int8_t *to = out + channel;
         for (int32_t first = 0; first < p->out_h; first += p->band_out) {
             const int32_t rows = octavo_min(p->band_out, p->out_h - first);

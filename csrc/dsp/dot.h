@@ -43,8 +43,7 @@ OCTAVO_INLINE void octavo_dot_four(octavo_dot_sums *sums, int32_t i, const int16
 }
 
 #if OCTAVO_DSP_ASM
-/* 18 instructions for 24 products, in all fourteen registers: the end of the loop waits on the stack. The middle pixel
- * is the base, so that strides up to 1020 bytes reach both others. */
+/* 18 instructions for 24 products. The middle pixel is the base, so that strides up to 1020 bytes reach both others. */
 #define OCTAVO_DOT_THREE                                                                                               \
     "ldrd %[w0], %[w1], [%[w]], #8\n\t"                                                                                \
     "sxtb16 %[b0], %[w0]\n\t"                                                                                          \
@@ -94,51 +93,54 @@ OCTAVO_INLINE void octavo_dot_four(octavo_dot_sums *sums, int32_t i, const int16
 #endif
 
 #if OCTAVO_DSP_ASM
-/* The body is written out as often as it is unrolled: the compiler counts the lines to know how far it must reach. */
-#define OCTAVO_DOT_LOOP_THREE(body)                                                                                    \
-    __asm volatile("1:\n\t" body ".if %c[again]\n\t"                                                                  \
-                   "ldr %[x0], %[end]\n\t"                                                                             \
-                   "cmp %[w], %[x0]\n\t"                                                                               \
-                   "bne 1b\n\t"                                                                                        \
-                   ".endif"                                                                                            \
+/* The operands of the three loops; limit is where the weights end, if the loop goes round at all. */
+#define OCTAVO_DOT_ASM_THREE(text, limit)                                                                              \
+    __asm volatile(text                                                                                                \
                    : [w] "+&r"(w), [x] "+&r"(x), [m0] "+&r"(sums->mixed[0]), [l0] "+&r"(sums->low[0]),                 \
                    [m1] "+&r"(sums->mixed[1]), [l1] "+&r"(sums->low[1]), [m2] "+&r"(sums->mixed[2]),                   \
                    [l2] "+&r"(sums->low[2]), [w0] "=&r"(w0), [w1] "=&r"(w1), [b0] "=&r"(b0), [b1] "=&r"(b1),           \
                    [x0] "=&r"(x0), [x1] "=&r"(x1)                                                                      \
-                   : [end] "m"(end), [stride] "n"(2 * stride), [again] "n"(taps != 4 * unroll)                         \
+                   : limit, [stride] "n"(2 * stride)                                                                   \
                    : "cc", "memory")
 
-#define OCTAVO_DOT_LOOP_TWO(body)                                                                                      \
-    __asm volatile("1:\n\t" body ".if %c[again]\n\t"                                                                  \
-                   "cmp %[w], %[end]\n\t"                                                                              \
-                   "bne 1b\n\t"                                                                                        \
-                   ".endif"                                                                                            \
+#define OCTAVO_DOT_ASM_TWO(text, limit)                                                                                \
+    __asm volatile(text                                                                                                \
                    : [w] "+&r"(w), [x] "+&r"(x), [m0] "+&r"(sums->mixed[0]), [l0] "+&r"(sums->low[0]),                 \
                    [m1] "+&r"(sums->mixed[1]), [l1] "+&r"(sums->low[1]), [w0] "=&r"(w0), [w1] "=&r"(w1),               \
                    [b0] "=&r"(b0), [b1] "=&r"(b1), [x0] "=&r"(x0), [x1] "=&r"(x1)                                      \
-                   : [end] "r"(end), [stride] "n"(2 * stride), [again] "n"(taps != 4 * unroll)                         \
+                   : limit, [stride] "n"(2 * stride)                                                                   \
                    : "cc", "memory")
 
-#define OCTAVO_DOT_LOOP_ONE(body)                                                                                      \
-    __asm volatile("1:\n\t" body ".if %c[again]\n\t"                                                                  \
-                   "cmp %[w], %[end]\n\t"                                                                              \
-                   "bne 1b\n\t"                                                                                        \
-                   ".endif"                                                                                            \
+#define OCTAVO_DOT_ASM_ONE(text, limit)                                                                                \
+    __asm volatile(text                                                                                                \
                    : [w] "+&r"(w), [x] "+&r"(x), [m0] "+&r"(sums->mixed[0]), [l0] "+&r"(sums->low[0]),                 \
                    [w0] "=&r"(w0), [w1] "=&r"(w1), [x0] "=&r"(x0), [x1] "=&r"(x1)                                      \
-                   : [end] "r"(end), [again] "n"(taps != 4 * unroll)                                                   \
+                   : limit                                                                                             \
                    : "cc", "memory")
 
-/* taps is a constant, so one of the four is left. */
-#define OCTAVO_DOT_UNROLLED(loop, body)                                                                                \
-    if (unroll == 4) {                                                                                                 \
-        loop(body body body body);                                                                                     \
-    } else if (unroll == 3) {                                                                                          \
-        loop(body body body);                                                                                          \
-    } else if (unroll == 2) {                                                                                          \
-        loop(body body);                                                                                               \
+/* All fourteen registers are taken: the end of the loop waits on the stack. */
+#define OCTAVO_DOT_LOOP(operands, body)                                                                                \
+    operands("1:\n\t" body "ldr %[x0], %[end]\n\tcmp %[w], %[x0]\n\tbne 1b", [end] "m"(end))
+
+/* The body is written out as often as it is unrolled, for the compiler counts lines to know how far it must reach; taps
+ * is a constant, so one of the branches is left. */
+#define OCTAVO_DOT_UNROLLED(operands, body)                                                                            \
+    if (taps == 4) {                                                                                                   \
+        operands(body, [end] "n"(0));                                                                                  \
+    } else if (taps == 8) {                                                                                            \
+        operands(body body, [end] "n"(0));                                                                             \
+    } else if (taps == 12) {                                                                                           \
+        operands(body body body, [end] "n"(0));                                                                        \
+    } else if (taps == 16) {                                                                                           \
+        operands(body body body body, [end] "n"(0));                                                                   \
+    } else if (taps % 16 == 0) {                                                                                       \
+        OCTAVO_DOT_LOOP(operands, body body body body);                                                                \
+    } else if (taps % 12 == 0) {                                                                                       \
+        OCTAVO_DOT_LOOP(operands, body body body);                                                                     \
+    } else if (taps % 8 == 0) {                                                                                        \
+        OCTAVO_DOT_LOOP(operands, body body);                                                                          \
     } else {                                                                                                           \
-        loop(body);                                                                                                    \
+        OCTAVO_DOT_LOOP(operands, body);                                                                               \
     }
 #endif
 
@@ -148,15 +150,14 @@ OCTAVO_INLINE const octavo_word *octavo_dot(
 {
     const octavo_word *const end = w + taps / 2;
 #if OCTAVO_DSP_ASM
-    const int32_t unroll = taps % 16 == 0 ? 4 : (taps % 12 == 0 ? 3 : (taps % 8 == 0 ? 2 : 1));
     uint32_t w0, w1, b0, b1, x0, x1;
     if (pixels == 3) {
         x += stride;
-        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_LOOP_THREE, OCTAVO_DOT_THREE)
+        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_THREE, OCTAVO_DOT_THREE)
     } else if (pixels == 2) {
-        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_LOOP_TWO, OCTAVO_DOT_TWO)
+        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_TWO, OCTAVO_DOT_TWO)
     } else {
-        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_LOOP_ONE, OCTAVO_DOT_ONE)
+        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_ONE, OCTAVO_DOT_ONE)
     }
 #else
     for (; w < end; w += 2, x += 4) {

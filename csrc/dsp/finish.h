@@ -14,12 +14,39 @@
 
 #include "simd.h"
 
-OCTAVO_INLINE int8_t octavo_dsp_finish(int32_t twice, int32_t multiplier, int32_t shift, int32_t zero_point,
+/* round is (2 zero_point + 1) << (shift - 1); shift is the low byte of its word. */
+OCTAVO_INLINE int8_t octavo_dsp_finish(int32_t twice, int32_t multiplier, int32_t round, uint32_t shift,
     int32_t negative_ties, int32_t low, int32_t high)
 {
-    const int32_t round = octavo_shift_left(2 * zero_point + 1, shift - 1);
     const int32_t tie = negative_ties ? octavo_asr(twice, 31) : 0;
-    return (int8_t)octavo_dsp_clamp(octavo_asr(octavo_smmlar(twice, multiplier, round + tie), shift), low, high);
+    return (int8_t)octavo_dsp_clamp(octavo_asr_byte(octavo_smmlar(twice, multiplier, round + tie), shift), low, high);
+}
+
+/* What follows the weights of a pair of channels: for both 2 (bias - input zero_point * sum of weights), then both
+ * multipliers, then a word of bytes: both shifts n, then both n - 1. */
+#define OCTAVO_DSP_RECORD 5
+
+/* Reads a pair's record and gives the results of both channels for each of its sums; second is 0 for a lone channel. */
+OCTAVO_INLINE void octavo_dsp_finish_pair(const octavo_word *record, int32_t sums, const int32_t *first_twice,
+    const int32_t *second_twice, int32_t zero_point, int32_t negative_ties, int32_t low, int32_t high, int8_t *out,
+    int32_t step, int32_t second)
+{
+    const int32_t bias0 = (int32_t)record[0];
+    const int32_t bias1 = (int32_t)record[1];
+    const int32_t multiplier0 = (int32_t)record[2];
+    const int32_t multiplier1 = (int32_t)record[3];
+    const uint32_t shifts = record[4];
+    const int32_t round0 = octavo_lsl_byte(2 * zero_point + 1, shifts >> 16);
+    const int32_t round1 = octavo_lsl_byte(2 * zero_point + 1, shifts >> 24);
+    OCTAVO_UNROLL
+    for (int32_t i = 0; i < sums; ++i) {
+        out[i * step] = octavo_dsp_finish(
+            bias0 + first_twice[i], multiplier0, round0, shifts, negative_ties, low, high);
+        if (second) {
+            out[i * step + 1] = octavo_dsp_finish(
+                bias1 + second_twice[i], multiplier1, round1, shifts >> 8, negative_ties, low, high);
+        }
+    }
 }
 
 #endif /* OCTAVO_DSP_FINISH_H */

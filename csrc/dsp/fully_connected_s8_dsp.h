@@ -1,6 +1,6 @@
-/* Fully connected layer for the DSP extension: x [rows, I], out [rows, O]; weights are words in the order of reading,
- * [groups, I / 4, pairs of the group, 2]: groups of two pairs of channels, the last one of one pair if their number is
- * odd; a pair's two words hold the taps (0, 2) and (1, 3) of four as in dot.h. scale and shift as in block.h.
+/* Fully connected layer for the DSP extension: x [rows, I], out [rows, O]; a stream of words holds for each group of two
+ * pairs of channels (the last may have one) its weights [I / 4, pairs, 2] and then the records of its pairs as in
+ * finish.h; two words hold the taps (0, 2) and (1, 3) of four as in dot.h.
  *
  * After every segment of taps the sums are taken apart: those of one segment stay below 2^23.
  */
@@ -98,11 +98,11 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_dot(octavo_fully_
     return w;
 }
 
-/* Up to two pairs of channels; left is the number of channels that there still are. */
+/* Up to two pairs of channels, of which the last may have one; returns the end of their part of the stream. */
 OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_group(const octavo_fully_connected_s8_dsp_params *p,
-    int32_t pairs, int32_t left, const int8_t *x, const octavo_word *w, const int32_t *scale, const int8_t *shift,
-    int8_t *out)
+    int32_t channels, const int8_t *x, const octavo_word *w, int8_t *out)
 {
+    const int32_t pairs = (channels + 1) / 2;
     const int32_t whole = p->in_features / 4 * 4;
     int32_t first[2] = {0, 0};
     int32_t second[2] = {0, 0};
@@ -117,36 +117,31 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_group(const octav
         }
         OCTAVO_UNROLL
         for (int32_t i = 0; i < pairs; ++i) {
-            first[i] += octavo_asr(octavo_sub_wrap(sums.mixed[i], sums.low[i]), 8);
-            second[i] += sums.low[i];
+            first[i] += 2 * octavo_asr(octavo_sub_wrap(sums.mixed[i], sums.low[i]), 8);
+            second[i] += 2 * sums.low[i];
         }
     }
     OCTAVO_UNROLL
-    for (int32_t i = 0; i < pairs; ++i, scale += 4, shift += 2) {
-        out[2 * i] = octavo_dsp_finish(scale[0] + 2 * first[i], scale[2], shift[0], p->output_zero_point,
-            p->negative_ties, p->act_min, p->act_max);
-        if (2 * i + 1 < left) {
-            out[2 * i + 1] = octavo_dsp_finish(scale[1] + 2 * second[i], scale[3], shift[1], p->output_zero_point,
-                p->negative_ties, p->act_min, p->act_max);
-        }
+    for (int32_t i = 0; i < pairs; ++i) {
+        octavo_dsp_finish_pair(w, 1, first + i, second + i, p->output_zero_point, p->negative_ties, p->act_min,
+            p->act_max, out + 2 * i, 1, 2 * i + 1 < channels);
+        w += OCTAVO_DSP_RECORD;
     }
     return w;
 }
 
-OCTAVO_KERNEL void octavo_fully_connected_s8_dsp(const octavo_fully_connected_s8_dsp_params *p, const int8_t *x,
-    const int32_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out)
+OCTAVO_KERNEL void octavo_fully_connected_s8_dsp(
+    const octavo_fully_connected_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out)
 {
     const int32_t fours = p->out_features / 4 * 4;
     const int32_t rest = p->out_features - fours;
     for (int32_t row = 0; row < p->rows; ++row) {
-        const octavo_word *w = (const octavo_word *)weights;
+        const octavo_word *w = (const octavo_word *)stream;
         for (int32_t o = 0; o < fours; o += 4) {
-            w = octavo_fully_connected_s8_dsp_group(p, 2, 4, x, w, scale + 2 * o, shift + o, out + o);
+            w = octavo_fully_connected_s8_dsp_group(p, 4, x, w, out + o);
         }
-        if (rest == 3) {
-            octavo_fully_connected_s8_dsp_group(p, 2, 3, x, w, scale + 2 * fours, shift + fours, out + fours);
-        } else if (rest > 0) {
-            octavo_fully_connected_s8_dsp_group(p, 1, rest, x, w, scale + 2 * fours, shift + fours, out + fours);
+        if (rest > 0) {
+            octavo_fully_connected_s8_dsp_group(p, rest, x, w, out + fours);
         }
         x += p->in_features;
         out += p->out_features;

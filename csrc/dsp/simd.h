@@ -75,6 +75,17 @@ static inline uint32_t octavo_lanes(int32_t low, int32_t high)
     return ((uint32_t)low & 0xffffu) | ((uint32_t)high << 16);
 }
 
+/* The low lanes of two words, and the high ones. */
+static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
+{
+    return (a & 0xffffu) | b << 16;
+}
+
+static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
+{
+    return a >> 16 | (b & 0xffff0000u);
+}
+
 static inline int32_t octavo_low_lane(uint32_t lanes)
 {
     return (int32_t)(int16_t)(uint16_t)lanes;
@@ -133,7 +144,32 @@ static inline int32_t octavo_asr(int32_t x, int32_t n)
     return x >> n;
 }
 
+/* The same by the low byte of a word, and 2^n times x: what the instructions themselves read. */
+static inline int32_t octavo_asr_byte(int32_t x, uint32_t n)
+{
+    int32_t result;
+    __asm("asr %0, %1, %2" : "=r"(result) : "r"(x), "r"(n));
+    return result;
+}
+
+static inline int32_t octavo_lsl_byte(int32_t x, uint32_t n)
+{
+    int32_t result;
+    __asm("lsl %0, %1, %2" : "=r"(result) : "r"(x), "r"(n));
+    return result;
+}
+
 #else
+
+static inline int32_t octavo_asr_byte(int32_t x, uint32_t n)
+{
+    return octavo_shift_right(x, (int32_t)(n & 0xffu));
+}
+
+static inline int32_t octavo_lsl_byte(int32_t x, uint32_t n)
+{
+    return octavo_shift_left(x, (int32_t)(n & 0xffu));
+}
 
 static inline int32_t octavo_asr(int32_t x, int32_t n)
 {

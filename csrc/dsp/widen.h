@@ -18,12 +18,32 @@ OCTAVO_INLINE void octavo_widen_fours(const int8_t *x, int32_t count, int16_t *w
     }
 }
 
-/* Pixels of in_c channels, each to channels >= in_c elements, the surplus 0. */
+/* count elements in their order, at any address; wide is at a word. */
+OCTAVO_INLINE void octavo_widen_in_order(const int8_t *x, int32_t count, int16_t *wide)
+{
+    const int8_t *const end = x + count / 4 * 4;
+    for (; x != end; x += 4, wide += 4) {
+        const uint32_t bytes = octavo_load_bytes(x);
+        const uint32_t even = octavo_sxtb16(bytes);
+        const uint32_t odd = octavo_sxtb16_odd(bytes);
+        octavo_store_word(wide, octavo_low_lanes(even, odd));
+        octavo_store_word(wide + 2, octavo_high_lanes(even, odd));
+    }
+    for (int32_t i = 0; i < count % 4; ++i) {
+        wide[i] = x[i];
+    }
+}
+
+/* Pixels of in_c channels, each to channels >= in_c elements, the surplus 0; word_aligned when wide is at a word. */
 OCTAVO_INLINE void octavo_widen_pixels(
-    const int8_t *x, int32_t pixels, int32_t in_c, int32_t channels, int16_t *wide)
+    const int8_t *x, int32_t pixels, int32_t in_c, int32_t channels, int32_t word_aligned, int16_t *wide)
 {
     if (in_c % 4 == 0 && channels == in_c) {
         octavo_widen_fours(x, pixels * in_c, wide);
+        return;
+    }
+    if (channels == in_c && word_aligned) {
+        octavo_widen_in_order(x, pixels * in_c, wide);
         return;
     }
     for (int32_t i = 0; i < pixels; ++i) {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
 from octavo.kernels.dsp.constants import finish_constants
-from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, pair_scales, pair_shifts
+from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.conv2d import QConv2D
@@ -98,11 +98,8 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     laid = np.pad(pairs, (*[(0, 0)] * 4, (0, channels - op.in_c))).reshape(*pairs.shape[:3], -1)
     laid = np.pad(laid, (*[(0, 0)] * 3, (0, taps - laid.shape[-1])))
     fours = op.in_c % 4 == 0 and channels == op.in_c
-    packed: dict[str, Array] = {
-        "words": pack_words(laid, fours),
-        "scale": pair_scales(finish),
-        "shift": pair_shifts(finish),
-    }
+    words = pack_words(laid, fours).reshape(len(pairs), -1)
+    packed: dict[str, Array] = {"stream": np.concatenate([words, records(finish)], axis=1).reshape(-1)}
     ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max)
     if pointwise:
         pixels = op.in_h * op.in_w

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
 from octavo.kernels.dsp.constants import finish_constants
-from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, pair_scales, pair_shifts
+from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.fully_connected import QFullyConnected
@@ -49,8 +49,7 @@ def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | N
         op.rows, op.in_features, op.out_features, _segment(finish.weights, taps), op.output_zero_point,
         int(finish.negative_ties), op.act_min, op.act_max,
     )  # fmt: skip
-    packed: dict[str, Array] = {"words": _in_groups(words), "scale": pair_scales(finish), "shift": pair_shifts(finish)}
-    return Packed(call, packed)
+    return Packed(call, {"stream": _in_groups(words, records(finish))})
 
 
 def _segment(w: NDArray[np.int64], taps: int) -> int:
@@ -62,8 +61,8 @@ def _segment(w: NDArray[np.int64], taps: int) -> int:
     return segment
 
 
-def _in_groups(words: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Words [pairs, fours, 2] in the order in which groups of two pairs read them."""
-    whole = len(words) // 2 * 2
-    groups = words[:whole].reshape(-1, 2, *words.shape[1:]).transpose(0, 2, 1, 3)
-    return np.concatenate([groups.reshape(-1), words[whole:].reshape(-1)])
+def _in_groups(words: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Words [pairs, fours, 2] and records [pairs, 5] in the order in which groups of two pairs read them."""
+    groups = [(words[i : i + 2], ends[i : i + 2]) for i in range(0, len(words), 2)]
+    parts = [part for group, end in groups for part in (group.transpose(1, 0, 2).reshape(-1), end.reshape(-1))]
+    return np.concatenate(parts)

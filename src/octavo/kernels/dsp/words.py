@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from octavo.kernels.dsp.constants import Finish
 
-__all__ = ["EXACT", "channels_in_pairs", "fits_a_lane", "pack_words", "pair_scales", "pair_shifts"]
+__all__ = ["EXACT", "channels_in_pairs", "fits_a_lane", "pack_words", "records"]
 
 EXACT = 2**23
 """Sums of products must stay below this, so that a pair's two sums can be told apart."""
@@ -35,13 +35,10 @@ def pack_words(pairs: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
     return words.astype(np.uint32).view(np.int32)
 
 
-def pair_scales(finish: Finish) -> NDArray[np.int32]:
-    """[pairs * 4]: the biases of both channels, then their multipliers."""
+def records(finish: Finish) -> NDArray[np.int32]:
+    """[pairs, 5]: what follows the weights of each pair in a stream; a channel that fills the last pair is silent."""
     odd = len(finish.bias) % 2
-    parts = [np.pad(values, (0, odd)).reshape(-1, 2) for values in (finish.bias, finish.multiplier)]
-    return np.concatenate(parts, axis=1).reshape(-1)
-
-
-def pair_shifts(finish: Finish) -> NDArray[np.int8]:
-    """[pairs * 2]; the channel that fills the last pair has the shift 1."""
-    return np.pad(finish.shift, (0, len(finish.shift) % 2), constant_values=1)
+    bias, multiplier = (np.pad(v, (0, odd)).reshape(-1, 2) for v in (finish.bias, finish.multiplier))
+    shift = np.pad(finish.shift, (0, odd), constant_values=1).reshape(-1, 2)
+    shifts = np.ascontiguousarray(np.concatenate([shift, shift - 1], axis=1), np.int8).view("<i4")
+    return np.concatenate([bias, multiplier, shifts], axis=1).astype(np.int32)
