@@ -25,6 +25,7 @@ from octavo.ir.plan import Quantized
 from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
+from octavo.lower.trim import Trimmed, trim
 from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import IntegerOp
@@ -49,7 +50,8 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     chosen = load_target(wanted)
     model = lower(quantized)
     verify(model.graph, "integer graph")
-    program = specialize(model, chosen)
+    trimmed = trim(model)
+    program = specialize(trimmed.model, chosen)
     arena = plan_arena(program.graph, chosen.alignment)
     _check_fit(program, arena, chosen)
     library = emit(program, arena, name, _golden(model))
@@ -60,7 +62,7 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
-    manifest = _manifest(model, program, arena, chosen, name, refused)
+    manifest = _manifest(trimmed, program, arena, chosen, name, refused)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -146,8 +148,9 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
 
 
 def _manifest(
-    model: IntegerModel, program: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]
+    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]
 ) -> dict[str, Any]:
+    model = trimmed.model
     macs = {node.name: layer(model, node)["macs"] for node in model.graph.nodes}
     calls = [node for node in program.graph.nodes if not _integer_op(node).alias]
     layers = [{**layer(program, node), "macs": macs[node.name]} for node in calls]
@@ -166,6 +169,7 @@ def _manifest(
         "arena_strategy": arena.strategy,
         "arena_offsets": dict(arena.offsets),
         "layers": layers,
+        "idle_channels": {name: {"dropped": lost, "of": whole} for name, (lost, whole) in trimmed.dropped.items()},
         "not_written": refused,
     }
 

@@ -100,6 +100,10 @@ def compiled(build: Build) -> None:
     table.add_row("arena", f"{m['arena_bytes']:,} bytes of RAM (lower bound {m['arena_lower_bound_bytes']:,})")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
+    idle = m["idle_channels"].values()
+    if idle:
+        lost, whole = sum(row["dropped"] for row in idle), sum(row["of"] for row in idle)
+        _CONSOLE.print(f"{lost:,} of {whole:,} channels of {len(idle)} layers are the same for every input: left out")
     for path, reason in m["not_written"].items():
         _CONSOLE.print(f"not written: {path}: {reason}", style="yellow")
 
