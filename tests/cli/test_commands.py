@@ -139,7 +139,7 @@ def test_written_outputs_can_be_read_by_others(shelf: Path, tmp_path: Path, caps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.npy"]
 
 
-@pytest.mark.parametrize("core", ["cortex-m4"])
+@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
 def test_run_and_profile_on_a_core(shelf: Path, tmp_path: Path, capsys: Capture, core: str) -> None:
     require_device(core)
     np.save(tmp_path / "x.npy", np.load(shelf / "data.npz")["inputs"][:2])

@@ -39,7 +39,7 @@ def test_board_equals_the_integer_executor_and_counts(build: Build, samples: Sam
     assert 1000 < result.code_bytes < 30_000 and 64 < result.stack_bytes < 4096
 
 
-@pytest.mark.parametrize("name", ["cortex-m4"])
+@pytest.mark.parametrize("name", ["cortex-m4", "rv32imc"])
 def test_counts_are_the_same_in_every_run(build: Build, samples: Samples, name: str) -> None:
     require_device(name)
     target = load_target(name)
@@ -59,7 +59,7 @@ def test_run_and_profile_name_the_layers(build: Build, device: None) -> None:
     assert result.arena_lower_bound_bytes <= result.arena_bytes
 
 
-@pytest.mark.parametrize("name", ["cortex-m4"])
+@pytest.mark.parametrize("name", ["cortex-m4", "rv32imc"])
 @pytest.mark.parametrize("flash, ram, word", [(2048, 1 << 20, "FLASH"), (1 << 20, 0x10200, "RAM")])
 def test_a_program_that_does_not_fit_is_one_error(
     build: Build, samples: Samples, name: str, flash: int, ram: int, word: str
@@ -85,11 +85,13 @@ def broken(build: Build, folder: Path, statement: str) -> Path:
 
 FAULTS = {
     "no memory": "out[0] = *(volatile const int8_t *)0xE0200000u;",
+    "no stack": '__asm volatile("li sp, 4\\n sw zero, -8(sp)");',
+    "no floating point": '__asm volatile(".word 0x00007053"); /* fadd.s */',
 }
 
 
 @pytest.mark.parametrize(
-    "name, fault", [("cortex-m3", "no memory"), ("cortex-m55", "no memory")]
+    "name, fault", [("cortex-m3", "no memory"), ("cortex-m55", "no memory"), *(("rv32imc", fault) for fault in FAULTS)]
 )
 def test_a_fault_is_reported(build: Build, samples: Samples, tmp_path: Path, name: str, fault: str) -> None:
     require_device(name)
@@ -107,6 +109,7 @@ def test_a_program_that_hangs_is_ended(build: Build, samples: Samples, tmp_path:
     "name, compiler, qemu",
     [
         ("cortex-m", "gcc-arm-none-eabi", "qemu-system-arm"),
+        ("riscv32", "gcc-riscv64-unknown-elf", "qemu-system-misc"),
     ],
 )
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, name: str, compiler: str, qemu: str) -> None:

@@ -31,7 +31,7 @@ class Firmware:
 def require_board(target: Target) -> Board:
     """The target's board; OctavoError when it has none."""
     if target.board is None:
-        raise OctavoError(f"target {target.name}", "has no emulated board", "Use cortex-m4, say.")
+        raise OctavoError(f"target {target.name}", "has no emulated board", "Use cortex-m4 or rv32imc, say.")
     return target.board
 
 
