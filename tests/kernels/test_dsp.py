@@ -29,6 +29,7 @@ from tests.networks.integer_layers import (
     side_by_side,
 )
 from tests.oracles.c_struct import struct_fields
+from tests.oracles.device import require_device
 
 TARGET = load_target("cortex-m4")
 SAMPLES = 4
@@ -107,6 +108,7 @@ def test_sanitizers(tmp_path: Path, seed: int) -> None:
     check(case, sanitized_run(case[1], case[2], case[3].shape[1]))
 
 
-@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3"])
-def test_boards(case: Case, name: str, device: None) -> None:
+@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"])
+def test_boards(case: Case, name: str) -> None:
+    require_device(name)
     check(case, run_on_board(case[1], load_target(name), case[2]).outputs)
