@@ -26,7 +26,7 @@ def layer_ends(op: Any) -> tuple[int, int, int, int]:
 def folded_bias(op: Any, weights: NDArray[np.int8], bias: NDArray[np.int32]) -> NDArray[np.int32]:
     """bias - zero point * sum of weights [O, taps], modulo 2^32 as the kernels add."""
     total = bias.astype(np.int64) - op.input_zero_point * weights.astype(np.int64).sum(axis=1)
-    return (total & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return np.asarray((total & 0xFFFFFFFF).astype(np.uint32), np.uint32).view(np.int32)
 
 
 def per_channel(values: NDArray[Any], channels: int) -> NDArray[Any]:
@@ -44,11 +44,15 @@ def pack_stream(
     """The stream of words of weights [O, taps]: fours of channels, then those that are left."""
     count = len(weights)
     whole = count // _GROUP * _GROUP
-    ends = folded_bias(op, weights, bias), per_channel(multiplier, count), per_channel(shift, count)
+    start, multipliers, shifts = (
+        folded_bias(op, weights, bias),
+        per_channel(multiplier, count),
+        per_channel(shift, count),
+    )
     parts = []
     for rows, group in ((slice(0, whole), _GROUP), (slice(whole, count), count - whole)):
         if len(weights[rows]):
-            parts.append(_groups(weights[rows], group, *(values[rows] for values in ends)))
+            parts.append(_groups(weights[rows], group, start[rows], multipliers[rows], shifts[rows]))
     return np.concatenate(parts).view("<i4").astype(np.int32)
 
 
