@@ -33,30 +33,14 @@ typedef struct {
     int32_t act_max;
 } octavo_conv2d_s8_mve_params;
 
-/* Row y of the image to its place in each column. */
-OCTAVO_INLINE void octavo_conv2d_s8_mve_load(
-    const octavo_conv2d_s8_mve_params *p, const int8_t *x, int32_t y, int8_t *to)
-{
-    const int32_t column = p->kernel_h * p->in_c;
-    const int32_t left = octavo_min(p->pad_left, p->strip_w);
-    const int32_t inside = octavo_min(p->strip_w - left, p->in_w);
-    if (y < 0 || y >= p->in_h) {
-        octavo_mve_fill(to, column, p->input_zero_point, p->in_c, p->strip_w);
-        return;
-    }
-    octavo_mve_fill(to, column, p->input_zero_point, p->in_c, left);
-    to += left * column;
-    octavo_mve_spread(to, column, x + y * p->in_w * p->in_c, p->in_c, inside);
-    to += inside * column;
-    octavo_mve_fill(to, column, p->input_zero_point, p->in_c, p->strip_w - left - inside);
-}
-
 OCTAVO_KERNEL void octavo_conv2d_s8_mve(
     const octavo_conv2d_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
     const int32_t column = p->kernel_h * p->in_c;
     const octavo_mve_layer layer = {p->out_c, p->kernel_w * column, p->stride_w * column,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
+    const octavo_mve_strip shape = {
+        p->in_h, p->in_w, p->in_c, p->in_c, p->in_c, p->kernel_h, p->pad_left, p->strip_w, p->input_zero_point};
     const int32_t advance = p->stride_h < p->kernel_h ? p->stride_h * p->in_c : 0;
     int8_t *const start = (int8_t *)scratch;
     int8_t *strip = start;
@@ -64,7 +48,7 @@ OCTAVO_KERNEL void octavo_conv2d_s8_mve(
     for (int32_t oy = 0; oy < p->out_h; ++oy) {
         const int32_t top = oy * p->stride_h - p->pad_top;
         for (next = octavo_max(next, top); next < top + p->kernel_h; ++next) {
-            octavo_conv2d_s8_mve_load(p, x, next, strip + (next - top) * p->in_c);
+            octavo_mve_load(&shape, x, next, strip + (next - top) * p->in_c);
         }
         octavo_mve_row(&layer, stream, p->out_w, strip, out);
         out += p->out_w * p->out_c;

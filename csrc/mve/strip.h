@@ -32,21 +32,22 @@ OCTAVO_INLINE void octavo_mve_copy(int8_t *to, const int8_t *from, int32_t count
     }
 }
 
-/* Pixels of bytes bytes, their starts step apart at to. */
-OCTAVO_INLINE void octavo_mve_spread(int8_t *to, int32_t step, const int8_t *from, int32_t bytes, int32_t pixels)
+/* Pixels of bytes bytes whose starts are apart bytes apart, their copies step apart at to. */
+OCTAVO_INLINE void octavo_mve_spread(
+    int8_t *to, int32_t step, const int8_t *from, int32_t apart, int32_t bytes, int32_t pixels)
 {
-    if (step == bytes) {
+    if (step == bytes && apart == bytes) {
         octavo_mve_copy(to, from, pixels * bytes);
         return;
     }
     for (int32_t i = 0; i < pixels; ++i) {
         octavo_mve_copy(to, from, bytes);
         to += step;
-        from += bytes;
+        from += apart;
     }
 }
 
-/* The same with every byte the value. */
+/* Pixels of bytes bytes of one value, their starts step apart. */
 OCTAVO_INLINE void octavo_mve_fill(int8_t *to, int32_t step, int32_t value, int32_t bytes, int32_t pixels)
 {
     for (int32_t i = 0; i < pixels; ++i) {
@@ -68,6 +69,37 @@ OCTAVO_INLINE void octavo_mve_move_down(int8_t *to, const int8_t *from, int32_t 
 #else
     memmove(to, from, (uint32_t)count);
 #endif
+}
+
+/* Where an image is in a strip: of its in_h rows of in_w pixels of channels, bytes channels go to columns of kernel_h
+ * pixels of pixel bytes, pad_left of them to the left of the image. */
+typedef struct {
+    int32_t in_h;
+    int32_t in_w;
+    int32_t channels;
+    int32_t bytes;
+    int32_t pixel;
+    int32_t kernel_h;
+    int32_t pad_left;
+    int32_t strip_w;
+    int32_t zero_point;
+} octavo_mve_strip;
+
+/* Row y of the image to its place in each column. */
+OCTAVO_INLINE void octavo_mve_load(const octavo_mve_strip *p, const int8_t *x, int32_t y, int8_t *to)
+{
+    const int32_t column = p->kernel_h * p->pixel;
+    const int32_t left = octavo_min(p->pad_left, p->strip_w);
+    const int32_t inside = octavo_min(p->strip_w - left, p->in_w);
+    if (y < 0 || y >= p->in_h) {
+        octavo_mve_fill(to, column, p->zero_point, p->bytes, p->strip_w);
+        return;
+    }
+    octavo_mve_fill(to, column, p->zero_point, p->bytes, left);
+    to += left * column;
+    octavo_mve_spread(to, column, x + y * p->in_w * p->channels, p->channels, p->bytes, inside);
+    to += inside * column;
+    octavo_mve_fill(to, column, p->zero_point, p->bytes, p->strip_w - left - inside);
 }
 
 #endif /* OCTAVO_MVE_STRIP_H */

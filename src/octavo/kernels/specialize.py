@@ -10,6 +10,7 @@ from octavo.kernels.dsp.conv2d import pack_conv2d
 from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
 from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
 from octavo.lower.lower import IntegerModel
@@ -27,6 +28,7 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     },
     "mve": {
         "conv2d_s8": pack_conv2d_mve,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
         "fully_connected_s8": pack_fully_connected_mve,
     },
 }
