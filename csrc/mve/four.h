@@ -45,6 +45,40 @@ static inline octavo_four octavo_four_bytes(const int8_t *bytes)
     return vldrbq_s32(bytes);
 }
 
+/* The first lanes bytes, then zeros. */
+OCTAVO_INLINE octavo_four octavo_four_some_bytes(const int8_t *bytes, int32_t lanes)
+{
+    return lanes >= 4 ? vldrbq_s32(bytes) : vldrbq_z_s32(bytes, vctp32q((uint32_t)lanes));
+}
+
+static inline octavo_four octavo_four_add(octavo_four a, octavo_four b)
+{
+    return vaddq_s32(a, b);
+}
+
+static inline octavo_four octavo_four_all(int32_t value)
+{
+    return vdupq_n_s32(value);
+}
+
+static inline void octavo_four_take(int32_t *lanes, octavo_four x)
+{
+    vstrwq_s32(lanes, x);
+}
+
+/* (x - zero_point) * 2^20, requantized; shift in -31 .. 0. */
+OCTAVO_INLINE octavo_four octavo_four_operand(octavo_four x, int32_t zero_point, int32_t multiplier, int32_t shift)
+{
+    if (multiplier == 1 << 30 && shift == 0) {
+        return vmlasq_n_s32(x, vdupq_n_s32(1 << 19), -zero_point * (1 << 19));
+    }
+    x = vqrdmulhq_n_s32(vmlasq_n_s32(x, vdupq_n_s32(1 << 20), -zero_point * (1 << 20)), multiplier);
+    if (shift < 0) {
+        x = vrshlq_n_s32(vaddq_s32(x, vshrq_n_s32(x, 31)), shift);
+    }
+    return x;
+}
+
 /* The first lanes lanes go to bytes. */
 OCTAVO_INLINE void octavo_four_store(int8_t *bytes, octavo_four x, int32_t lanes)
 {
@@ -93,6 +127,42 @@ static inline octavo_four octavo_four_bytes(const int8_t *bytes)
     octavo_four x;
     for (int32_t i = 0; i < 4; ++i) {
         x.lane[i] = bytes[i];
+    }
+    return x;
+}
+
+static inline octavo_four octavo_four_some_bytes(const int8_t *bytes, int32_t lanes)
+{
+    octavo_four x = {{0, 0, 0, 0}};
+    for (int32_t i = 0; i < octavo_min(lanes, 4); ++i) {
+        x.lane[i] = bytes[i];
+    }
+    return x;
+}
+
+static inline octavo_four octavo_four_add(octavo_four a, octavo_four b)
+{
+    for (int32_t i = 0; i < 4; ++i) {
+        a.lane[i] = octavo_add_wrap(a.lane[i], b.lane[i]);
+    }
+    return a;
+}
+
+static inline octavo_four octavo_four_all(int32_t value)
+{
+    const octavo_four x = {{value, value, value, value}};
+    return x;
+}
+
+static inline void octavo_four_take(int32_t *lanes, octavo_four x)
+{
+    memcpy(lanes, x.lane, sizeof x.lane);
+}
+
+static inline octavo_four octavo_four_operand(octavo_four x, int32_t zero_point, int32_t multiplier, int32_t shift)
+{
+    for (int32_t i = 0; i < 4; ++i) {
+        x.lane[i] = octavo_requantize((x.lane[i] - zero_point) * (1 << 20), multiplier, shift);
     }
     return x;
 }
