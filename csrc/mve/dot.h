@@ -51,14 +51,14 @@ OCTAVO_INLINE const int8_t *octavo_mve_dot(octavo_four *sums, int32_t pixels, in
     int32_t stride, const int8_t *w, int32_t taps)
 {
     const int8_t *y = x + stride * (pixels - 1);
-    const int8_t *const end = taps >= 128 ? x + taps / 64 * 64 : x;
+    const int8_t *const end = taps >= 128 ? x + taps / 64 * 64 : NULL;
     __asm volatile(OCTAVO_MVE_START OCTAVO_MVE_IF("%c[fours] > 0",
         "1:\n\t" OCTAVO_MVE_TAPS OCTAVO_MVE_TAPS OCTAVO_MVE_TAPS OCTAVO_MVE_TAPS OCTAVO_MVE_IF(
             "%c[fours] > 1", "cmp %[x], %[end]\n\tbne 1b\n\t")) OCTAVO_MVE_IF("%c[ones] > 0", OCTAVO_MVE_TAPS)
                        OCTAVO_MVE_IF("%c[ones] > 1", OCTAVO_MVE_TAPS) OCTAVO_MVE_IF("%c[ones] > 2", OCTAVO_MVE_TAPS)
                            OCTAVO_MVE_IF("%c[rest] > 0", OCTAVO_MVE_LAST_TAPS) OCTAVO_MVE_SUMS
                    : [sum0] "=&w"(sums[0]), [sum1] "=&w"(sums[1]), [w] "+&r"(w), [x] "+&r"(x), [y] "+&r"(y)
-                   : [end] "r"(end), [pixels] "n"(pixels), [channels] "n"(channels), [fours] "n"(taps / 64),
+                   : [end] "rI"(end), [pixels] "n"(pixels), [channels] "n"(channels), [fours] "n"(taps / 64),
                    [ones] "n"(taps % 64 / 16), [rest] "n"(taps % 16)
                    : "q0", "q1", "q2", "q3", "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "p0", "cc", "memory");
     return w;

@@ -16,8 +16,9 @@
 #define OCTAVO_MVE 0
 #endif
 
-/* The assembler needs constants, which a compiler that optimizes finds by inlining. */
-#if OCTAVO_MVE && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+/* The assembler needs constants, which a compiler that optimizes finds by inlining, and every register: compile with
+ * -DOCTAVO_NO_ASM where frame pointers must stay, at many times the time. */
+#if OCTAVO_MVE && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(OCTAVO_NO_ASM)
 #define OCTAVO_MVE_ASM 1
 #else
 #define OCTAVO_MVE_ASM 0
