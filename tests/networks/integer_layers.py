@@ -17,8 +17,18 @@ from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 from octavo.ops.integer.elementwise import QAdd, add_parameters
 from octavo.ops.integer.fully_connected import QFullyConnected
+from octavo.ops.integer.pool2d import QAveragePool2D
 
-__all__ = ["Layer", "add", "convolution", "depthwise", "fully_connected", "random_inputs", "side_by_side"]
+__all__ = [
+    "Layer",
+    "add",
+    "average_pool",
+    "convolution",
+    "depthwise",
+    "fully_connected",
+    "random_inputs",
+    "side_by_side",
+]
 
 Layer = tuple[IntegerOp, Sequence[TensorType], Sequence[NDArray[np.generic]], tuple[int, ...]]
 """An operator, the types of its activations, its constants, and the shape of its output."""
@@ -126,6 +136,15 @@ def add(rng: np.random.Generator) -> Layer:
     low, high = limits["act_min"], limits["act_max"]
     op = QAdd((1, *shape), strides, strides, act_min=low, act_max=high, **fields)
     return op, [TensorType(shape, "int8")] * 2, [], shape
+
+
+def average_pool(rng: np.random.Generator) -> Layer:
+    """One of the operator's own examples, with any clamp."""
+    example = QAveragePool2D.examples(rng)[int(rng.integers(0, 4))]
+    assert isinstance(example.op, QAveragePool2D)
+    limits = _limits(rng)
+    op = replace(example.op, act_min=limits["act_min"], act_max=limits["act_max"])
+    return op, list(example.inputs), [], op.infer(example.inputs)[0].shape
 
 
 def side_by_side(layers: Sequence[Layer]) -> IntegerModel:

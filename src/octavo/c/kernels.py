@@ -31,10 +31,14 @@ _PORTABLE = (
 )  # fmt: skip
 
 _DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
+_MVE = (
+    "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
+    "pointwise_s8_mve",
+)  # fmt: skip
 
 KERNELS: dict[str, Kernel] = {
     name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant)
-    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP))
+    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("mve", _MVE))
     for name in names
 }
 """By ``IntegerOp.kernel``."""

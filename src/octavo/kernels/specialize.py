@@ -9,6 +9,11 @@ from octavo.kernels.dsp.add import pack_add
 from octavo.kernels.dsp.conv2d import pack_conv2d
 from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
+from octavo.kernels.mve.add import pack_add as pack_add_mve
+from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
+from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
 from octavo.lower.lower import IntegerModel
 from octavo.ops.base import IntegerOp
@@ -22,6 +27,13 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "conv2d_s8": pack_conv2d,
         "depthwise_conv2d_s8": pack_depthwise_conv2d,
         "fully_connected_s8": pack_fully_connected,
+    },
+    "mve": {
+        "add_s8": pack_add_mve,
+        "average_pool2d_s8": pack_average_pool2d_mve,
+        "conv2d_s8": pack_conv2d_mve,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "fully_connected_s8": pack_fully_connected_mve,
     },
 }
 """By feature of a target and kernel of an integer operator."""

@@ -1,9 +1,9 @@
-"""The kernels for the DSP extension against the integer executor: on the host in plain C, and on emulated cores."""
+"""The kernel variants against the integer executor: on the host in plain C, and on emulated cores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from octavo.targets import load_target
 from tests.networks.integer_layers import (
     Layer,
     add,
+    average_pool,
     convolution,
     depthwise,
     fully_connected,
@@ -31,7 +32,9 @@ from tests.networks.integer_layers import (
 from tests.oracles.c_struct import struct_fields
 from tests.oracles.device import require_device
 
-TARGET = load_target("cortex-m4")
+BOARDS = {"dsp": ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"), "mve": ("cortex-m55", "cortex-m3")}
+"""By variant the emulated boards, some of which lack its instructions."""
+
 SAMPLES = 4
 Case = tuple[IntegerModel, Path, np.ndarray, np.ndarray]
 
@@ -46,14 +49,15 @@ def layers(seed: int, count: int) -> list[Layer]:
             depthwise(rng, (3, 3) if i % 2 else None),
             fully_connected(rng),
             add(rng),
+            average_pool(rng),
         ]
     return made
 
 
-def written(folder: Path, made: Sequence[Layer], seed: int) -> Case:
+def written(folder: Path, variant: str, made: Sequence[Layer], seed: int) -> Case:
     """The specialized model's C, packed inputs, and what the integer executor makes of them."""
     model = side_by_side(made)
-    program = specialize(model, TARGET)
+    program = specialize(model, replace(load_target(BOARDS[variant][0]), features=(variant,)))
     inputs = random_inputs(model, SAMPLES, np.random.default_rng(seed))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
     files = emit(program, plan_arena(program.graph), "model", (inputs, outputs))
@@ -69,8 +73,8 @@ def written(folder: Path, made: Sequence[Layer], seed: int) -> Case:
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return written(tmp_path_factory.mktemp("dsp"), layers(0, 8), 1)
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
+    return {name: written(tmp_path_factory.mktemp(name), name, layers(0, 8), 1) for name in BOARDS}
 
 
 def check(case: Case, got: np.ndarray) -> None:
@@ -83,32 +87,43 @@ def check(case: Case, got: np.ndarray) -> None:
         start = stop
 
 
-def test_almost_every_layer_gets_its_kernel(case: Case) -> None:
-    kernels = [node.op.kernel for node in case[0].graph.nodes]
-    fast = [name for name in kernels if name.endswith("_dsp")]
-    assert len(fast) > 0.9 * len(kernels)
-    assert {name.removesuffix("_dsp") for name in fast} == {*VARIANTS["dsp"], "pointwise_s8"}
+def test_every_variant_is_tested() -> None:
+    assert set(BOARDS) == set(VARIANTS)
 
 
-def test_structs_equal_dataclasses_and_every_kernel_is_reached(case: Case) -> None:
-    ops = {node.op.kernel: node.op for node in case[0].graph.nodes if node.op.kernel.endswith("_dsp")}
-    assert set(ops) == {name for name, kernel in KERNELS.items() if kernel.variant == "dsp"}
+@pytest.mark.parametrize("variant", BOARDS)
+def test_almost_every_layer_gets_its_kernel(cases: dict[str, Case], variant: str) -> None:
+    """Of the layers that the variant knows; those that it refuses are portable."""
+    kernels = [node.op.kernel for node in cases[variant][0].graph.nodes]
+    fast = [name.removesuffix(f"_{variant}") for name in kernels if name.endswith(f"_{variant}")]
+    slow = [name for name in kernels if name in VARIANTS[variant]]
+    assert len(fast) > 9 * len(slow)
+    assert set(fast) == {*VARIANTS[variant], "pointwise_s8"}
+
+
+@pytest.mark.parametrize("variant", BOARDS)
+def test_structs_equal_dataclasses_and_every_kernel_is_reached(cases: dict[str, Case], variant: str) -> None:
+    nodes = cases[variant][0].graph.nodes
+    ops = {node.op.kernel: node.op for node in nodes if node.op.kernel.endswith(f"_{variant}")}
+    assert set(ops) == {name for name, kernel in KERNELS.items() if kernel.variant == variant}
     for kernel, op in ops.items():
         assert struct_fields(kernel) == [(field.name, 0) for field in fields(op)]
 
 
-def test_host(case: Case) -> None:
-    with HostModel(case[1]) as host:
-        check(case, host.run(case[2]))
+@pytest.mark.parametrize("variant", BOARDS)
+def test_host(cases: dict[str, Case], variant: str) -> None:
+    with HostModel(cases[variant][1]) as host:
+        check(cases[variant], host.run(cases[variant][2]))
 
 
+@pytest.mark.parametrize("variant", BOARDS)
 @pytest.mark.parametrize("seed", range(2))
-def test_sanitizers(tmp_path: Path, seed: int) -> None:
-    case = written(tmp_path, layers(10 + seed, 3), seed)
+def test_sanitizers(tmp_path: Path, variant: str, seed: int) -> None:
+    case = written(tmp_path, variant, layers(10 + seed, 3), seed)
     check(case, sanitized_run(case[1], case[2], case[3].shape[1]))
 
 
-@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"])
-def test_boards(case: Case, name: str) -> None:
+@pytest.mark.parametrize(("variant", "name"), [(variant, name) for variant, names in BOARDS.items() for name in names])
+def test_boards(cases: dict[str, Case], variant: str, name: str) -> None:
     require_device(name)
-    check(case, run_on_board(case[1], load_target(name), case[2]).outputs)
+    check(cases[variant], run_on_board(cases[variant][1], load_target(name), cases[variant][2]).outputs)
