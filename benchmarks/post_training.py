@@ -20,7 +20,7 @@ from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.samples import gather
-from octavo.quant.rounding import LeastSquares, Reconstruction, least_squares_rounding, reconstruct
+from octavo.quant.rounding import COMPENSATED, LeastSquares, Reconstruction, least_squares_rounding, reconstruct
 
 __all__ = ["main"]
 
@@ -48,7 +48,6 @@ class Row:
 
 
 _NEAREST = LeastSquares()
-_FOUR = LeastSquares.for_bits(4)
 EFFICIENTNET = (
     Row("W8A8 per channel, plain", {}, None, Bar(100, seconds=40)),
     Row("W8A8 per channel", {}, _NEAREST, Bar(0.3, 99.0, 22.0), "TFLiteConverter full-int8 per-channel"),
@@ -75,11 +74,11 @@ EFFICIENTNET = (
         "esp-ppq esp32p4 W8A8",
     ),
     Row("W4A8 per channel, plain", {"format": "int4"}, None, None, "AIMET* min_max pc W4A8"),
-    Row("W4A8 per channel", {"format": "int4"}, _FOUR, Bar(3.0), "AIMET* min_max pc W4A8 +SeqMSE"),
+    Row("W4A8 per channel", {"format": "int4"}, COMPENSATED, Bar(3.0), "AIMET* min_max pc W4A8 +SeqMSE"),
     Row("W4A8 per channel, blocks", {"format": "int4"}, Reconstruction(), None),
-    Row("W4A8 per group of 32", {"format": "int4", "granularity": "per-group"}, _FOUR),
+    Row("W4A8 per group of 32", {"format": "int4", "granularity": "per-group"}, COMPENSATED),
     Row("symmetric, per channel", {"format": "symmetric"}, _NEAREST),
-    Row("log2, per channel", {"format": "log2"}, _FOUR),
+    Row("log2, per channel", {"format": "log2"}, COMPENSATED),
     Row("W8A8 per channel, no data", {}, None, Bar(0.7), data_free=True),
     Row("W8A8 per tensor, no data", {"granularity": "per-tensor"}, None, Bar(2.0), data_free=True),
 )

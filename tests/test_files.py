@@ -14,8 +14,8 @@ from octavo import files
 from octavo.errors import OctavoError
 from octavo.files import replace_folder
 
-OLD = {"manifest.json": b'{"generator": "octavo"}', "c/model.c": b"old"}
-NEW = {"manifest.json": b'{"generator": "octavo", "v": 2}', "c/model.c": b"new", "d": b"more"}
+OLD = {"manifest.json": b'{"generator": "octavo"}', "model/src/model.c": b"old"}
+NEW = {"manifest.json": b'{"generator": "octavo", "v": 2}', "model/src/model.c": b"new", "d": b"more"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -86,7 +86,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     try:
         replace_folder(disk / "build", OLD)
         with pytest.raises(OctavoError, match=r"cannot be written \(No space left on device\)"):
-            replace_folder(disk / "build", {**NEW, "c/model_data.c": bytes(10**6)})
+            replace_folder(disk / "build", {**NEW, "model/src/model_data.c": bytes(10**6)})
         assert contents(disk) == {f"build/{name}": data for name, data in OLD.items()}
         assert [path.name for path in disk.iterdir()] == ["build"]
     finally:

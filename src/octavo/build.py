@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from octavo.analysis.compare import Score, dequantize_outputs, quantize_inputs
+from octavo.c.text import check_prefix
 from octavo.device.emulator import DeviceRun, run_on_board
 from octavo.device.host import HostModel
 from octavo.errors import OctavoError
@@ -45,8 +46,8 @@ class Build:
 
     @property
     def c_dir(self) -> Path:
-        """The generated C."""
-        return self.folder / "c"
+        """The library for firmware: C in ``src/``, the self-test in ``selftest/``."""
+        return self.folder / str(self.manifest["name"])
 
     @staticmethod
     def open(folder: str | Path) -> Build:
@@ -57,6 +58,7 @@ class Build:
             if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
                 raise ValueError("manifest.json is too large")
             manifest = json.loads(manifest_path.read_text())
+            check_prefix(manifest["name"])
             target = load_target(path / "target.toml")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OctavoError(

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from octavo import __version__
 from octavo.build import Build
 from octavo.c.emit import emit
+from octavo.c.packages import package_files
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
 from octavo.formats.native import write_quantized
@@ -20,8 +22,10 @@ from octavo.formats.tflite import write_tflite
 from octavo.ir.check import verify
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
+from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
+from octavo.lower.trim import Trimmed, trim
 from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import IntegerOp
@@ -37,7 +41,8 @@ MANIFEST_VERSION = 1
 def export(quantized: Quantized, folder: str | Path, name: str = "model", target: str | None = None) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
-    ``name`` becomes the prefix of the C functions. ``target`` defaults to the one the network was quantized for.
+    ``name`` becomes the prefix of the C functions and the name of the folder with the C, which is a library for CMake,
+    Arduino, ESP-IDF, Zephyr and PlatformIO. ``target`` defaults to the one the network was quantized for.
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
@@ -45,15 +50,19 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     chosen = load_target(wanted)
     model = lower(quantized)
     verify(model.graph, "integer graph")
-    arena = plan_arena(model.graph, chosen.alignment)
-    _check_fit(model, arena, chosen)
-    files = {f"c/{path}": data for path, data in emit(model, arena, name, _golden(model)).items()}
+    trimmed = trim(model)
+    program = specialize(trimmed.model, chosen)
+    arena = plan_arena(program.graph, chosen.alignment)
+    _check_fit(program, arena, chosen)
+    library = emit(program, arena, name, _golden(model))
+    library |= package_files(name, __version__, library)
+    files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
     files |= {f"quantized/{path}": data for path, data in write_quantized(quantized).items()}
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
-    manifest = _manifest(model, arena, chosen, name, refused)
+    manifest = _manifest(trimmed, program, arena, chosen, name, refused)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -138,8 +147,13 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
     return inputs, {name: value.numpy() for name, value in outputs.items()}
 
 
-def _manifest(model: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]) -> dict[str, Any]:
-    layers = [layer(model, node) for node in model.graph.nodes if not _integer_op(node).alias]
+def _manifest(
+    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]
+) -> dict[str, Any]:
+    model = trimmed.model
+    macs = {node.name: layer(model, node)["macs"] for node in model.graph.nodes}
+    calls = [node for node in program.graph.nodes if not _integer_op(node).alias]
+    layers = [{**layer(program, node), "macs": macs[node.name]} for node in calls]
     return {
         "generator": GENERATOR,
         "version": MANIFEST_VERSION,
@@ -149,12 +163,13 @@ def _manifest(model: IntegerModel, arena: Arena, target: Target, name: str, refu
         "inputs": [_port(model, value) for value in model.graph.inputs],
         "outputs": [_port(model, value) for value in model.graph.outputs],
         "macs": sum(entry["macs"] for entry in layers),
-        "model_bytes": model_bytes(model),
+        "model_bytes": model_bytes(program),
         "arena_bytes": arena.size,
         "arena_lower_bound_bytes": arena.lower_bound,
         "arena_strategy": arena.strategy,
         "arena_offsets": dict(arena.offsets),
         "layers": layers,
+        "idle_channels": {name: {"dropped": lost, "of": whole} for name, (lost, whole) in trimmed.dropped.items()},
         "not_written": refused,
     }
 

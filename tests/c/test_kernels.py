@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import re
 import shutil
 import subprocess
 from dataclasses import fields
@@ -18,6 +17,7 @@ from octavo.c.library import csrc_dir
 from octavo.c.text import array_literal, literal
 from octavo.ops.base import Example
 from octavo.ops.integer import INTEGER_OPERATORS
+from tests.oracles.c_struct import struct_fields
 
 OPERATORS = [op for op in INTEGER_OPERATORS if not op.alias]
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
@@ -28,18 +28,7 @@ Case = tuple[Example, list[np.ndarray], np.ndarray]
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 
-def _struct(kernel: str) -> list[tuple[str, int]]:
-    """(name, length) of each field of a kernel's parameters; length 0 is a scalar."""
-    text = (csrc_dir() / KERNELS[kernel].header).read_text()
-    same = re.search(r"typedef octavo_(\w+)_params octavo_" + kernel + "_params;", text)
-    if same:
-        return _struct(same.group(1))
-    match = re.search(r"typedef struct \{([^}]*)\} octavo_" + kernel + "_params;", text)
-    assert match, f"{kernel} has no parameter struct"
-    return [(name, int(n or 0)) for name, n in re.findall(r"int32_t (\w+)(?:\[(\d+)\])?;", match.group(1))]
-
-
-def _cases(seed: int) -> list[Case]:
+def example_cases(seed: int) -> list[Case]:
     """All examples of all operators with inputs and the Python result."""
     rng = np.random.default_rng(seed)
     cases = []
@@ -74,7 +63,7 @@ def _call(index: int, case: Case) -> str:
     )
 
 
-def _source(cases: list[Case]) -> str:
+def example_calls(cases: list[Case]) -> str:
     includes = [f'#include "{kernel.header}"' for kernel in KERNELS.values()]
     return "\n".join([*includes, *(_call(i, case) for i, case in enumerate(cases))])
 
@@ -85,14 +74,15 @@ def _compile(arguments: list[str | Path]) -> None:
 
 
 def test_every_operator_has_a_kernel() -> None:
-    assert {op.kernel for op in OPERATORS} == set(KERNELS)
+    portable = {name for name, kernel in KERNELS.items() if kernel.variant == "portable"}
+    assert {op.kernel for op in OPERATORS} == portable
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda op: op.kernel)
 def test_struct_equals_dataclass(operator: type) -> None:
     op = operator.examples(np.random.default_rng(0))[0].op
     values = [(f.name, getattr(op, f.name)) for f in fields(op)]
-    assert _struct(op.kernel) == [(name, len(v) if isinstance(v, tuple) else 0) for name, v in values]
+    assert struct_fields(op.kernel) == [(name, len(v) if isinstance(v, tuple) else 0) for name, v in values]
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "arm-none-eabi-gcc"])
@@ -108,13 +98,13 @@ def test_headers_compile_alone(compiler: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    return _cases(7)
+    return example_cases(7)
 
 
 @pytest.fixture(scope="module")
 def library(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder = tmp_path_factory.mktemp("kernels")
-    (folder / "cases.c").write_text(_source(cases))
+    (folder / "cases.c").write_text(example_calls(cases))
     target = folder / "cases.so"
     _compile(["gcc", *STRICT, "-O3", "-shared", "-fPIC", "-I", csrc_dir(), folder / "cases.c", "-o", target])
     return ctypes.CDLL(str(target))
@@ -164,7 +154,7 @@ def test_output_below_its_input(library: ctypes.CDLL, cases: list[Case]) -> None
 
 def _executable(cases: list[Case]) -> str:
     """A program that compares every case, with buffers of the exact size on the heap."""
-    parts = ["#include <stdlib.h>", _source(cases)]
+    parts = ["#include <stdlib.h>", example_calls(cases)]
     body = []
     for index, (_, inputs, expected) in enumerate(cases):
         arrays = [*inputs, expected]
@@ -183,7 +173,7 @@ def _executable(cases: list[Case]) -> str:
 
 def test_sanitizers(tmp_path: Path) -> None:
     source, program = tmp_path / "program.c", tmp_path / "program"
-    source.write_text(_executable(_cases(11)))
+    source.write_text(_executable(example_cases(11)))
     flags = ["-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     _compile(["gcc", *flags, "-I", csrc_dir(), source, "-o", program])
     done = subprocess.run([program], capture_output=True, text=True)

@@ -279,3 +279,27 @@ def test_json_is_alone_on_standard_output(shelf: Path, tmp_path: Path, capsys: C
         answer = octavo(capsys, *command, "--json")
         assert answer.code == 0 and answer.err == "", answer
         assert isinstance(json.loads(answer.out), dict) and answer.out.count("\n") == 1
+
+
+def test_flags_without_effect_on_a_quantized_model_are_refused(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert _compile(capsys, shelf, tmp_path / "build").code == 0
+    model = tmp_path / "build" / "model.tflite"
+    for flags in (("--calibration-samples", 3), ("--checkpoint", tmp_path / "work"), ("--seed", 0), ("--data-free",)):
+        _refused(octavo(capsys, "compile", model, "-o", tmp_path / "again", *flags), "quantized already", flags[0])
+
+
+def test_what_cannot_be_is_refused_before_the_work(
+    shelf: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*arguments: object, **more: object) -> None:
+        pytest.fail("the work began")
+
+    monkeypatch.setattr("octavo.api.climb", work)
+    for flags, words in (
+        (("--format", "float16"), ("float16", "octavo quantize")),
+        (("--mixed", "int8,"), ("--mixed", "int8,int4")),
+        (("--mixed", "int8,int4", "--budget", "bytes=many"), ("budget", "no amount")),
+        (("--checkpoint", tmp_path / "work"), ("checkpoint", "max_drop")),
+        (("--max-drop", "1", "--checkpoint", shelf), ("checkpoint", "no place for a file")),
+    ):
+        _refused(_compile(capsys, shelf, tmp_path / "build", *flags), *words)

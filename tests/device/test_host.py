@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,9 +19,9 @@ from octavo.errors import OctavoError
 Samples = tuple[np.ndarray, np.ndarray]
 
 
-def compiled(compiler: str, c_dir: Path, output: Path, *flags: str, selftest: bool = True) -> Path:
-    sources = [str(path) for path in sorted(c_dir.glob("*.c")) if selftest or path.name != "selftest.c"]
-    command = [compiler, *WARNINGS, "-O2", *flags, f"-I{c_dir}", *sources, "-o", str(output)]
+def compiled(compiler: str, c_dir: Path, output: Path, *flags: str) -> Path:
+    sources = [str(path) for path in sorted(c_dir.rglob("*.c"))]
+    command = [compiler, *WARNINGS, "-O2", *flags, f"-I{c_dir}/src", *sources, "-o", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]
     return output
@@ -47,7 +48,7 @@ def test_sanitizers_would_find_something(build: Build, samples: Samples, tmp_pat
     """A doctored call that reads one byte too many must be reported, or the test above means nothing."""
     c_dir = tmp_path / "c"
     shutil.copytree(build.c_dir, c_dir)
-    glue = c_dir / "glue.h"
+    glue = c_dir / "selftest/glue.h"
     text = glue.read_text()
     assert "model_run(in + 0" in text
     glue.write_text(text.replace("model_run(in + 0", "model_run(in + 1"))
@@ -65,7 +66,7 @@ def test_selftest_passes_and_notices_a_changed_weight(build: Build, tmp_path: Pa
     assert subprocess.run([str(program)], check=False).returncode == 0
     c_dir = tmp_path / "c"
     shutil.copytree(build.c_dir, c_dir)
-    data = c_dir / "model_data.c"
+    data = c_dir / "src/model_data.c"
     head, tail = data.read_text().split("{\n    ", 1)
     first, rest = tail.split(",", 1)
     data.write_text(f"{head}{{\n    {(int(first) + 100) % 127},{rest}")
@@ -74,7 +75,7 @@ def test_selftest_passes_and_notices_a_changed_weight(build: Build, tmp_path: Pa
 
 def test_generated_code_needs_nothing_but_memory_functions(build: Build, tmp_path: Path) -> None:
     undefined: set[str] = set()
-    for source in sorted(build.c_dir.glob("model*.c")):
+    for source in sorted(build.c_dir.glob("src/*.c")):
         target = tmp_path / f"{source.stem}.o"
         subprocess.run(["gcc", *WARNINGS, "-O1", "-c", str(source), "-o", str(target)], check=True)
         listing = subprocess.run(["nm", "-u", str(target)], capture_output=True, text=True, check=True).stdout
@@ -100,8 +101,8 @@ int main(void)
 }}
 """
     )
-    sources = [str(path) for path in sorted(build.c_dir.glob("model*.c"))]
-    command = ["gcc", *WARNINGS, f"-I{build.c_dir}", str(tmp_path / "main.c"), *sources, "-o", str(tmp_path / "main")]
+    sources = [str(path) for path in (tmp_path / "main.c", *sorted(build.c_dir.glob("src/*.c")))]
+    command = ["gcc", *WARNINGS, f"-I{build.c_dir}/src", *sources, "-o", str(tmp_path / "main")]
     subprocess.run(command, check=True)
     assert subprocess.run([str(tmp_path / "main")], check=False).returncode == 0
 
@@ -131,7 +132,7 @@ int main(void)
 }}
 """
     )
-    command = ["gcc", *WARNINGS, "-fsanitize=undefined", f"-I{build.c_dir}", str(tmp_path / "main.c")]
+    command = ["gcc", *WARNINGS, "-fsanitize=undefined", f"-I{build.c_dir}/src", str(tmp_path / "main.c")]
     subprocess.run([*command, "-o", str(tmp_path / "main")], check=True)
     said = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True)
     assert said.stderr == ""
@@ -151,4 +152,15 @@ def test_a_damaged_folder_is_refused(build: Build, tmp_path: Path) -> None:
         Build.open(folder)
     tensors.unlink()
     with pytest.raises(OctavoError, match="missing"):
+        Build.open(folder)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "", None, 3])
+def test_a_manifest_cannot_lead_out_of_its_folder(build: Build, tmp_path: Path, name: object) -> None:
+    """The C is compiled and run, so the folder that holds it is not for a stranger's manifest to choose."""
+    folder = tmp_path / "build"
+    shutil.copytree(build.folder, folder)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "name": name}))
+    with pytest.raises(OctavoError):
         Build.open(folder)

@@ -21,6 +21,7 @@ from octavo.quant.quantize import Scheme, quantize_graph
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack, unpack
 from octavo.targets import load_target
+from tests.oracles.device import require_device
 from tests.oracles.tflm import run_tflm
 
 SAMPLES = 7
@@ -112,8 +113,9 @@ def test_host_sanitizers_and_micro_equal_the_executor(build: Build, samples) -> 
         np.testing.assert_array_equal(value, expected[name])
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4"])
-def test_boards_equal_the_executor(build: Build, samples, name: str, device: None) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "rv32imc"])
+def test_boards_equal_the_executor(build: Build, samples, name: str) -> None:  # type: ignore[no-untyped-def]
+    require_device(name)
     (given, expected), graph = samples, build.model.graph
     result = run_on_board(build.c_dir, load_target(name), pack(graph, graph.inputs, given))
     np.testing.assert_array_equal(result.outputs, pack(graph, graph.outputs, expected))
@@ -129,8 +131,9 @@ def test_run_evaluate_and_profile(build: Build, samples, inputs: dict[str, np.nd
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_selftest_passes(build: Build, tmp_path: Path, compiler: str) -> None:
-    sources = sorted(str(path) for path in build.c_dir.glob("*.c"))
-    command = [compiler, *WARNINGS, "-DOCTAVO_SELFTEST_MAIN", f"-I{build.c_dir}", *sources, "-o", str(tmp_path / "t")]
+    sources = sorted(str(path) for path in build.c_dir.rglob("*.c"))
+    flags = [*WARNINGS, "-DOCTAVO_SELFTEST_MAIN", f"-I{build.c_dir}/src"]
+    command = [compiler, *flags, *sources, "-o", str(tmp_path / "t")]
     subprocess.run(command, check=True)
     assert subprocess.run([str(tmp_path / "t")], check=False).returncode == 0
 
@@ -157,7 +160,7 @@ int main(void)
 }}
 """
     )
-    command = ["gcc", *WARNINGS, "-fsanitize=undefined", f"-I{build.c_dir}", str(tmp_path / "main.c")]
+    command = ["gcc", *WARNINGS, "-fsanitize=undefined", f"-I{build.c_dir}/src", str(tmp_path / "main.c")]
     subprocess.run([*command, "-o", str(tmp_path / "main")], check=True)
     said = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True)
     assert said.stderr == ""

@@ -16,7 +16,7 @@ from octavo.lower.lower import lower
 from octavo.num.formats import WeightFormat, find_format
 from octavo.num.qparams import QParams
 from octavo.num.statistics import MinMax, MovingAverage
-from octavo.ops import Add, Clip, Concat, Conv2D, Exp, FullyConnected, MaxPool2D, Sigmoid, Tanh
+from octavo.ops import Add, Clip, Concat, Conv2D, Exp, FullyConnected, MaxPool2D, Reshape, Sigmoid, Softmax, Tanh
 from octavo.quant.observe import observe
 from octavo.quant.place import align, place
 from octavo.quant.quantize import Scheme, activation_qparams, quantize_graph
@@ -107,6 +107,22 @@ def test_moving_average_is_narrower_and_merges() -> None:
     np.testing.assert_allclose(halves.range, average.range, rtol=1e-12)
     few = MovingAverage().update(data[:5])
     assert few.range == MinMax().update(data[:5]).range
+
+
+def test_cross_entropy_sees_the_logits_before_a_final_softmax() -> None:
+    """One logit is an outlier that no answer depends on: the clip may leave it out, and mse may not."""
+    b = GraphBuilder("classifier")
+    x = b.input("x", TensorType((1, 1, 1, 10)))
+    flat = b.add(Reshape((1, 10)), [x], "flat")
+    graph = b.finish([b.add(Softmax(), [flat], "answer")])
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(300, 1, 1, 10)).astype(np.float32)
+    data[np.arange(300), 0, 0, rng.integers(0, 10, 300)] += 12
+    data[0, 0, 0, 0] = -90
+    seen = observe(graph, [data])
+    found, plain = seen.ranges("cross-entropy"), seen.ranges("mse")
+    assert found["x"] == found["flat"] != plain["flat"] and found["flat"][0] > -90
+    assert found["answer"] == plain["answer"]
 
 
 def test_memory_does_not_grow_with_the_number_of_batches() -> None:

@@ -10,6 +10,7 @@ from octavo.c.kernels import kernel_headers
 from octavo.c.library import library_files
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
 from octavo.ir.graph import Array, Node
+from octavo.lower.liveness import scratch_name
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Arena
 from octavo.ops.base import IntegerOp
@@ -33,7 +34,7 @@ class _Names:
 def emit(
     model: IntegerModel, arena: Arena, prefix: str, vectors: tuple[Mapping[str, Array], Mapping[str, Array]]
 ) -> dict[str, bytes]:
-    """The files of the C folder by relative path.
+    """The C files by relative path: the library in ``src/``, its self-test in ``selftest/``.
 
     ``vectors`` are golden inputs and outputs by name [N, ...] in the model's integers, for the self-test.
     """
@@ -42,15 +43,15 @@ def emit(
     names = _Names(prefix, identifiers([name for name in model.graph.consts if name in used], f"{prefix}_data"))
     headers = kernel_headers(model.graph)
     texts = {
-        f"{prefix}.h": _header(model, arena, names),
-        f"{prefix}.c": _source(model, arena, names, headers),
-        f"{prefix}_data.h": _data(model, names, declare=True),
-        f"{prefix}_data.c": _data(model, names, declare=False),
-        "glue.h": _glue(model, names),
-        "selftest.c": _selftest(names, vectors, model),
+        f"src/{prefix}.h": _header(model, arena, names),
+        f"src/{prefix}.c": _source(model, arena, names, headers),
+        f"src/{prefix}_data.h": _data(model, names, declare=True),
+        f"src/{prefix}_data.c": _data(model, names, declare=False),
+        "selftest/glue.h": _glue(model, names),
+        "selftest/selftest.c": _selftest(names, vectors, model),
     }
     files = {path: text.encode() for path, text in texts.items()}
-    return files | {f"octavo/{path}": data for path, data in library_files(headers).items()}
+    return files | {f"src/octavo/{path}": data for path, data in library_files(headers).items()}
 
 
 def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
@@ -63,6 +64,10 @@ def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
         f"#define {u}_H",
         "",
         "#include <stdint.h>",
+        "",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
         "",
         f"#define {u}_ARENA_BYTES {arena.size}",
     ]
@@ -82,7 +87,9 @@ def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
     for side, values in sides:
         for index, _ in enumerate(values):
             lines.append(f"{_c_type(model, values[index])} *{p}_{side.lower()}{index}(void);")
-    lines += ["", _conversions(model, names), f"#endif /* {u}_H */", ""]
+    lines += ["", "/* In selftest/selftest.c: runs golden inputs and returns how many bytes are wrong. */"]
+    lines += [f"int32_t {p}_selftest(void);", "", _conversions(model, names)]
+    lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {u}_H */", ""]
     return "\n".join(lines)
 
 
@@ -194,7 +201,8 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names) -> list[
         table = [f"        const {_c_type(model, node.inputs[0])} *const inputs[] = {{{', '.join(moving)}}};"]
     else:
         table = []
-    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0])])
+    scratch = [f"AT({arena.offsets[scratch_name(node)]})"] if op.scratch() else []
+    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0]), *scratch])
     return [
         f"    {{ /* {comment(node.source)} */",
         f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",
@@ -280,8 +288,6 @@ static const int8_t golden_inputs[VECTORS][GLUE_INPUT_BYTES] = {{
 static const int8_t golden_outputs[VECTORS][GLUE_OUTPUT_BYTES] = {{
 {_rows(joined[1])}
 }};
-
-int32_t {names.prefix}_selftest(void);
 
 int32_t {names.prefix}_selftest(void)
 {{

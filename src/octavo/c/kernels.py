@@ -30,7 +30,17 @@ _PORTABLE = (
     "slice_s16", "softmax_s16", "sub_s16", "tanh_s16", "transpose_conv2d_s16", "transpose_s16",
 )  # fmt: skip
 
-KERNELS: dict[str, Kernel] = {name: Kernel(f"octavo_{name}", f"portable/{name}.h") for name in _PORTABLE}
+_DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
+_MVE = (
+    "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
+    "pointwise_s8_mve",
+)  # fmt: skip
+
+KERNELS: dict[str, Kernel] = {
+    name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant)
+    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("mve", _MVE))
+    for name in names
+}
 """By ``IntegerOp.kernel``."""
 
 

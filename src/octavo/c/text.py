@@ -15,16 +15,19 @@ __all__ = ["array_literal", "check_prefix", "comment", "identifiers", "literal",
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.,:;/ ()\[\]<>=+-]")
 _POINTERS = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+# Words of C; headers that a model's header must not hide, where file names have no case; folders beside the model's.
 _RESERVED = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "octavo glue selftest".split()
+    "arduino assert complex ctype errno fenv inttypes iso646 limits locale math setjmp signal stdalign stdarg "
+    "stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype "
+    "octavo glue selftest main quantized".split()
 )
 
 
 def check_prefix(prefix: str) -> str:
     """``prefix`` itself when it can name a C module; OctavoError otherwise."""
-    if not _IDENTIFIER.fullmatch(prefix) or prefix in _RESERVED:
+    if not _IDENTIFIER.fullmatch(prefix) or prefix.lower() in _RESERVED:
         raise OctavoError(f"name {prefix!r}", "is not a C identifier that can be used", "Give --name another word.")
     return prefix
 

@@ -75,11 +75,15 @@ def story(plan: QuantPlan) -> None:
         _CONSOLE.print(table)
     report = plan.verdict.get("report")
     if report is not None:
-        low, high = report["drop_95"]
-        _CONSOLE.print(
-            f"On {report['samples']} samples that no rung has seen: drop {report['drop']:.2f} points "
-            f"(95 %: {low:.2f} to {high:.2f}), agreement {report['agreement']:.2%}, SQNR {report['sqnr_db']:.2f} dB"
-        )
+        said = []
+        if report["drop_95"] is not None:
+            low, high = report["drop_95"]
+            said = [
+                f"drop {report['drop']:.2f} points (95 %: {low:.2f} to {high:.2f})",
+                f"agreement {report['agreement']:.2%}",
+            ]
+        sqnr = "no noise" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.2f} dB"
+        _CONSOLE.print(f"On {report['samples']} samples that no rung has seen: {', '.join([*said, sqnr])}")
     for note in plan.notes:
         _CONSOLE.print(f"note: {note}", style="yellow")
 
@@ -100,6 +104,10 @@ def compiled(build: Build) -> None:
     table.add_row("arena", f"{m['arena_bytes']:,} bytes of RAM (lower bound {m['arena_lower_bound_bytes']:,})")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
+    idle = m["idle_channels"].values()
+    if idle:
+        lost, whole = sum(row["dropped"] for row in idle), sum(row["of"] for row in idle)
+        _CONSOLE.print(f"{lost:,} of {whole:,} channels of {len(idle)} layers are the same for every input: left out")
     for path, reason in m["not_written"].items():
         _CONSOLE.print(f"not written: {path}: {reason}", style="yellow")
 

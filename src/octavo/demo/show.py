@@ -19,7 +19,7 @@ __all__ = ["files_table", "heaviest_table", "picture", "pictures", "results_tabl
 _SHADES = " ·░▒▓█"
 _FILES = (
     ("manifest.json", "what was built, with which encodings"),
-    ("c", "C99 for your firmware: model.h, model.c, a self-test"),
+    ("model", "C99 for your firmware: a library with manifests and a self-test"),
     ("model.tflite", "int8 TensorFlow Lite, the same integers"),
     ("model_qdq.onnx", "ONNX with quantize / dequantize nodes"),
 )

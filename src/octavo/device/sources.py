@@ -13,8 +13,8 @@ __all__ = ["compile_sources", "model_sources"]
 
 def model_sources(c_dir: Path) -> list[Path]:
     """The model's C files, without the self-test."""
-    found = sorted(path.resolve() for path in c_dir.glob("*.c") if path.name != "selftest.c")
-    if not found or not (c_dir / "glue.h").is_file():
+    found = sorted(path.resolve() for path in (c_dir / "src").rglob("*.c"))
+    if not found or not (c_dir / "selftest/glue.h").is_file():
         raise OctavoError(str(c_dir), "holds no generated C", "Run octavo compile first.")
     return found
 
@@ -23,7 +23,8 @@ def compile_sources(
     what: str, compiler: str, flags: Sequence[str], sources: Sequence[Path], c_dir: Path, output: Path
 ) -> None:
     """Compile and link to ``output``; OctavoError with the compiler's first error."""
-    command = [compiler, *flags, f"-I{c_dir.resolve()}", *map(str, sources), "-o", str(output)]
+    includes = [f"-I{c_dir.resolve() / folder}" for folder in ("src", "selftest")]
+    command = [compiler, *flags, *includes, *map(str, sources), "-o", str(output)]
     result = invoke(what, command, output.parent)
     if result.returncode != 0:
         lines = [line for line in result.stderr.splitlines() if "error" in line or "overflow" in line]

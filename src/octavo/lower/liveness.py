@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from octavo.errors import OctavoError
-from octavo.ir.graph import Graph
+from octavo.ir.graph import Graph, Node
 from octavo.memory import Arena, Buffer, Overlap, View, plan_memory, verify
 from octavo.ops.base import IntegerOp
 
-__all__ = ["liveness", "plan_arena", "sharing"]
+__all__ = ["liveness", "plan_arena", "scratch_bytes", "scratch_name", "sharing"]
+
+
+def scratch_name(node: Node) -> str:
+    """The name under which a node's working memory is planned."""
+    return f"{node.name}:scratch"
 
 
 def liveness(graph: Graph) -> tuple[list[Buffer], list[View], list[Overlap]]:
@@ -24,7 +29,16 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[View], list[Overlap]]:
         last |= dict.fromkeys((node.outputs[0], *(value for value in node.inputs if value not in graph.consts)), step)
     last |= dict.fromkeys(graph.outputs, len(graph.nodes))
     values = [Buffer(name, graph.types[name].nbytes, first[name], last[name]) for name in graph.activations()]
+    for step, node in enumerate(graph.nodes):
+        if bytes_ := scratch_bytes(node):
+            values.append(Buffer(scratch_name(node), bytes_, step, step))
     return values, *sharing(graph)
+
+
+def scratch_bytes(node: Node) -> int:
+    """Bytes of working memory that an integer node needs while it runs."""
+    assert isinstance(node.op, IntegerOp)
+    return node.op.scratch()
 
 
 def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:

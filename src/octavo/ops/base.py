@@ -241,6 +241,10 @@ class IntegerOp:
         """Multiply-accumulates of one sample."""
         return 0
 
+    def scratch(self) -> int:
+        """Bytes of working memory that the kernel takes as its last argument; 0 for a kernel that takes none."""
+        return 0
+
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Random legal cases for the standing tests."""

@@ -90,11 +90,11 @@ def observe(
     does not match, or a value that becomes NaN or infinite.
     """
     statistics = {name: TensorStatistics() for name in graph.activations()}
-    outputs = set(graph.outputs)
+    logits = _logits(graph)
 
     def tap(name: str, tensor: torch.Tensor) -> torch.Tensor:
         if name in statistics:
-            statistics[name] = statistics[name].update(tensor, detail, name in outputs)
+            statistics[name] = statistics[name].update(tensor, detail, name in logits)
         return tensor
 
     samples = 0
@@ -110,6 +110,20 @@ def observe(
     if samples == 0:
         raise OctavoError("calibration data", "holds no samples", "Give at least one sample, better a hundred or more.")
     return Observation(statistics, samples)
+
+
+def _logits(graph: Graph) -> set[str]:
+    """The outputs, and what a final softmax reads in place of its own, through reshapes."""
+    producers = graph.producers()
+    found: set[str] = set()
+    for value in graph.outputs:
+        found.add(value)
+        while value in producers and producers[value].kind in ("Softmax", "Reshape"):
+            if producers[value].kind == "Softmax":
+                found.discard(value)
+            value = producers[value].inputs[0]
+            found.add(value)
+    return found
 
 
 def _refuse_non_finite(graph: Graph, statistics: Mapping[str, TensorStatistics]) -> None:

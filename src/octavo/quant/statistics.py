@@ -24,7 +24,7 @@ class TensorStatistics:
 
     ``minmax`` and ``average`` see every value. ``histogram`` and ``channels`` (of the last axis) see at most 2,048
     pixels of each sample, evenly spread; they are None when only extremes were asked for. ``samples`` are raw rows
-    [N, classes] of an output, at most 4,096 and 2^24 numbers.
+    [N, classes] of an output or of its logits, at most 4,096 and 2^24 numbers.
     """
 
     minmax: MinMax = MinMax()

@@ -113,7 +113,7 @@ def test_every_file_is_the_same_in_another_process(stored: dict[str, bytes], tmp
         assert result.returncode == 0, result.stderr
         said.append(dict(line.rsplit(" ", 1) for line in result.stdout.splitlines()))
     assert said[0] == said[1]
-    assert {"model.tflite", "model_qdq.onnx", "c/model.c", "manifest.json"} <= set(said[0])
+    assert {"model.tflite", "model_qdq.onnx", "model/src/model.c", "manifest.json"} <= set(said[0])
     for name, data in stored.items():
         assert said[0][f"quantized/{name}"] == hashlib.sha256(data).hexdigest()
 

@@ -18,8 +18,9 @@ _CHUNK = 2**24
 
 
 def cross_entropy(statistics: Sequence[TensorStatistics], format: ActivationFormat) -> list[Range]:
-    """For the network's outputs the clip with the least cross-entropy between softmax of float and of quantized
-    logits (Nagel et al. 2021, section 3.1): only the order of a few large logits matters. All else by ``mse``.
+    """For the network's logits (its outputs, or what a final softmax reads) the clip with the least cross-entropy
+    between softmax of float and of quantized logits (Nagel et al. 2021, section 3.1): only the order of a few large
+    logits matters. All else by ``mse``.
     """
     ranges = mse(statistics, format)
     for index, entry in enumerate(statistics):

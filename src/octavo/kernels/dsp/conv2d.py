@@ -1,0 +1,136 @@
+"""Convolutions for the DSP extension: csrc/dsp/conv2d_s8_dsp.h and pointwise_s8_dsp.h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.ir.graph import Array
+from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
+from octavo.kernels.packed import Packed
+from octavo.ops.base import IntegerOp
+from octavo.ops.integer.conv2d import QConv2D
+
+__all__ = ["Conv2DDsp", "PointwiseDsp", "pack_conv2d"]
+
+_MAX_ROWS = 16
+_MAX_STRIDE = 510  # int16 elements: the reach of an LDRD
+
+
+@dataclass(frozen=True)
+class Conv2DDsp(IntegerOp):
+    """The parameters of octavo_conv2d_s8_dsp."""
+
+    in_h: int
+    in_w: int
+    in_c: int
+    out_h: int
+    out_w: int
+    out_c: int
+    kernel_h: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    channels: int
+    ring_w: int
+    ring_row: int
+    ring_size: int
+    taps: int
+    block: int
+    exact_segments: int
+    input_zero_point: int
+    output_zero_point: int
+    negative_ties: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "conv2d_s8_dsp"
+
+    def scratch(self) -> int:
+        """Bytes of the ring."""
+        return 2 * self.ring_size
+
+
+@dataclass(frozen=True)
+class PointwiseDsp(IntegerOp):
+    """The parameters of octavo_pointwise_s8_dsp."""
+
+    pixels: int
+    in_c: int
+    out_c: int
+    taps: int
+    block: int
+    backward: int
+    exact_segments: int
+    output_zero_point: int
+    negative_ties: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "pointwise_s8_dsp"
+
+    def scratch(self) -> int:
+        """Bytes of a block of widened pixels."""
+        return 2 * self.block * self.taps
+
+
+def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
+    """A convolution without groups and dilation whose sums are proved exact."""
+    if type(op) is not QConv2D or op.groups != 1 or (op.dilation_h, op.dilation_w) != (1, 1) or op.kernel_h > _MAX_ROWS:
+        return None
+    weights, *rest = consts
+    finish = finish_constants(op, weights.astype(np.int64).reshape(op.out_c, -1), *rest)
+    if finish is None:
+        return None
+    w = finish.weights.reshape(weights.shape)
+    pairs, exact_segments = channels_in_pairs(w), _exact_segments(w)
+    if exact_segments is None or not fits_a_lane(pairs):
+        return None
+    flat = (op.kernel_h, op.kernel_w, op.stride_h, op.stride_w) == (1, 1, 1, 1)
+    pointwise = flat and (op.out_h, op.out_w) == (op.in_h, op.in_w)
+    channels = op.in_c if pointwise else _ring_channels(op)
+    taps = -(-op.kernel_w * channels // 4) * 4
+    laid = np.pad(pairs, (*[(0, 0)] * 4, (0, channels - op.in_c))).reshape(*pairs.shape[:3], -1)
+    laid = np.pad(laid, (*[(0, 0)] * 3, (0, taps - laid.shape[-1])))
+    fours = op.in_c % 4 == 0 and channels == op.in_c
+    words = pack_words(laid, fours).reshape(len(pairs), -1)
+    packed: dict[str, Array] = {"stream": np.concatenate([words, records(finish)], axis=1).reshape(-1)}
+    ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max)
+    if pointwise:
+        pixels = op.in_h * op.in_w
+        block = min(3 if taps <= _MAX_STRIDE else 1, pixels)
+        backward = int(op.out_c > op.in_c)
+        return Packed(PointwiseDsp(pixels, op.in_c, op.out_c, taps, block, backward, exact_segments, *ends), packed)
+    return Packed(_ring(op, channels, taps, exact_segments, ends), packed)
+
+
+def _exact_segments(w: NDArray[np.int64]) -> int | None:
+    """0 when the sums of whole windows are exact, 1 when those of kernel rows are, None when neither."""
+    rows = 128 * np.abs(w).sum(axis=(2, 3))
+    if rows.sum(axis=1).max() < EXACT:
+        return 0
+    return 1 if rows.max() < EXACT else None
+
+
+def _ring_channels(op: QConv2D) -> int:
+    """Elements of a pixel in the ring: every window must start at a word."""
+    return op.in_c if op.in_c * op.stride_w % 2 == 0 else op.in_c + 1
+
+
+def _ring(op: QConv2D, channels: int, taps: int, exact_segments: int, ends: tuple[int, ...]) -> Conv2DDsp:
+    pad_right = max(0, (op.out_w - 1) * op.stride_w + op.kernel_w - op.pad_left - op.in_w)
+    ring_w = op.pad_left + op.in_w + max(0, pad_right - op.pad_left)
+    ring_row = -(-ring_w * channels // 2) * 2
+    # A window's last four may reach beyond its row, where the weights are zero.
+    ring_size = op.kernel_h * ring_row + min(pad_right, op.pad_left) * channels + taps - op.kernel_w * channels
+    stride = op.stride_w * channels
+    return Conv2DDsp(
+        op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
+        op.pad_left, channels, ring_w, ring_row, ring_size, taps, min(3 if stride <= _MAX_STRIDE else 1, op.out_w),
+        exact_segments, op.input_zero_point, *ends,
+    )  # fmt: skip

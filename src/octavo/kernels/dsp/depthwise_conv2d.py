@@ -1,0 +1,78 @@
+"""Depthwise convolutions for the DSP extension: csrc/dsp/depthwise_conv2d_s8_dsp.h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from octavo.ir.graph import Array
+from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.packed import Packed
+from octavo.ops.base import IntegerOp
+from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
+
+__all__ = ["DepthwiseConv2DDsp", "pack_depthwise_conv2d"]
+
+_MAX_KERNEL = 16
+_BAND_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DDsp(IntegerOp):
+    """The parameters of octavo_depthwise_conv2d_s8_dsp."""
+
+    in_h: int
+    in_w: int
+    channels: int
+    out_h: int
+    out_w: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    row: int
+    band_h: int
+    band_out: int
+    input_zero_point: int
+    output_zero_point: int
+    negative_ties: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "depthwise_conv2d_s8_dsp"
+
+    def scratch(self) -> int:
+        """Bytes of the band."""
+        return 2 * self.band_h * self.row
+
+
+def pack_depthwise_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
+    """A depthwise convolution of one output a channel, without dilation, whose sums are proved exact."""
+    if type(op) is not QDepthwiseConv2D or op.depth_multiplier != 1 or (op.dilation_h, op.dilation_w) != (1, 1):
+        return None
+    if max(op.kernel_h, op.kernel_w) > _MAX_KERNEL:
+        return None
+    weights, *rest = consts
+    finish = finish_constants(op, weights.reshape(-1, op.out_c).T.astype(np.int64), *rest)
+    if finish is None:
+        return None
+    reach = 2 * (op.kernel_w // 2 + 1)
+    row = max(op.pad_left + op.in_w, (op.out_w - 1) * op.stride_w + reach)
+    row += row % 2
+    band_out = max(1, min(op.out_h, (_BAND_BYTES // (2 * row) - op.kernel_h) // op.stride_h + 1))
+    band_h = (band_out - 1) * op.stride_h + max(op.kernel_h, op.stride_h)
+    packed: dict[str, Array] = {
+        "weights": np.ascontiguousarray(finish.weights, np.int8),
+        "scale": np.stack([finish.bias, finish.multiplier], axis=1).reshape(-1),
+        "shift": finish.shift,
+    }
+    call = DepthwiseConv2DDsp(
+        op.in_h, op.in_w, op.out_c, op.out_h, op.out_w, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_top,
+        op.pad_left, row, band_h, band_out, op.input_zero_point, op.output_zero_point, int(finish.negative_ties),
+        op.act_min, op.act_max,
+    )  # fmt: skip
+    return Packed(call, packed)

@@ -1,0 +1,72 @@
+"""Chooses the kernels: every integer node gets the fastest form that its target runs and that is proved exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from octavo.ir.graph import Array, Node, TensorType
+from octavo.kernels.dsp.add import pack_add
+from octavo.kernels.dsp.conv2d import pack_conv2d
+from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
+from octavo.kernels.dsp.fully_connected import pack_fully_connected
+from octavo.kernels.mve.add import pack_add as pack_add_mve
+from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
+from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
+from octavo.kernels.packed import Packed, Variant
+from octavo.lower.lower import IntegerModel
+from octavo.ops.base import IntegerOp
+from octavo.targets import Target
+
+__all__ = ["specialize"]
+
+VARIANTS: Mapping[str, Mapping[str, Variant]] = {
+    "dsp": {
+        "add_s8": pack_add,
+        "conv2d_s8": pack_conv2d,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d,
+        "fully_connected_s8": pack_fully_connected,
+    },
+    "mve": {
+        "add_s8": pack_add_mve,
+        "average_pool2d_s8": pack_average_pool2d_mve,
+        "conv2d_s8": pack_conv2d_mve,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "fully_connected_s8": pack_fully_connected_mve,
+    },
+}
+"""By feature of a target and kernel of an integer operator."""
+
+
+def specialize(model: IntegerModel, target: Target) -> IntegerModel:
+    """The model with the operators and constants of the target's kernels; same values, same integers."""
+    graph = model.graph
+    consts, types = dict(graph.consts), dict(graph.types)
+    nodes = []
+    for node in graph.nodes:
+        packed = _packed(node, graph.consts, target)
+        if packed is None:
+            nodes.append(node)
+            continue
+        names = {key: f"{node.name}:{key}" for key in packed.consts}
+        for key, array in packed.consts.items():
+            consts[names[key]] = array
+            types[names[key]] = TensorType(tuple(array.shape), str(array.dtype))
+        moving = [value for value in node.inputs if value not in graph.consts]
+        nodes.append(Node(node.name, packed.op, (*moving, *names.values()), node.outputs, node.source))
+    used = {value for node in nodes for value in node.inputs}
+    kept = {name: array for name, array in consts.items() if name in used}
+    left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
+    return IntegerModel(graph.with_(nodes=tuple(nodes), consts=kept, types=left), model.encodings)
+
+
+def _packed(node: Node, consts: Mapping[str, Array], target: Target) -> Packed | None:
+    op = node.op
+    assert isinstance(op, IntegerOp)
+    for feature in target.features:
+        pack = VARIANTS.get(feature, {}).get(op.kernel)
+        found = pack(op, tuple(consts[value] for value in node.inputs if value in consts)) if pack else None
+        if found is not None:
+            return found
+    return None

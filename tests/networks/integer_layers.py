@@ -1,0 +1,176 @@
+"""Random integer layers side by side in one model: what kernel variants are compared on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.ir.graph import Graph, Node, TensorType
+from octavo.lower.lower import IntegerModel
+from octavo.num.fixed_point import quantize_multipliers
+from octavo.num.qparams import QParams
+from octavo.ops.base import IntegerOp
+from octavo.ops.integer.conv2d import QConv2D
+from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
+from octavo.ops.integer.elementwise import QAdd, add_parameters
+from octavo.ops.integer.fully_connected import QFullyConnected
+from octavo.ops.integer.pool2d import QAveragePool2D
+
+__all__ = [
+    "Layer",
+    "add",
+    "average_pool",
+    "convolution",
+    "depthwise",
+    "fully_connected",
+    "random_inputs",
+    "side_by_side",
+]
+
+Layer = tuple[IntegerOp, Sequence[TensorType], Sequence[NDArray[np.generic]], tuple[int, ...]]
+"""An operator, the types of its activations, its constants, and the shape of its output."""
+
+
+def _window(rng: np.random.Generator, size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """(padding before, output size) along an axis, with padding of any kind after."""
+    before, after = (int(v) for v in rng.integers(0, kernel, 2))
+    if size + before + after < kernel:
+        before = kernel - 1
+        after = max(0, kernel - size - before)
+    return before, (size + before + after - kernel) // stride + 1
+
+
+def _limits(rng: np.random.Generator) -> dict[str, int]:
+    """Zero points and clamp: ReLU from the zero point, the whole byte, or anything."""
+    zero_in, zero_out = (int(v) for v in rng.integers(-128, 128, 2))
+    kind = rng.integers(0, 4)
+    low, high = [(-128, 127), (zero_out, 127), (0, 127), (int(rng.integers(-128, 0)), int(rng.integers(1, 128)))][kind]
+    zero_out = 0 if kind == 2 else (-128 if kind == 1 and rng.integers(0, 2) else zero_out)
+    low = zero_out if kind == 1 else low
+    return {"input_zero_point": zero_in, "output_zero_point": zero_out, "act_min": low, "act_max": max(low, high)}
+
+
+def _constants(
+    rng: np.random.Generator, shape: tuple[int, ...], channels: int, axis: int, per_channel: int
+) -> list[NDArray[np.generic]]:
+    """Weights, bias, multiplier and shift; now and then a dead channel, and one without a multiplier."""
+    w = rng.integers(-127, 128, shape).astype(np.int8)
+    fan_in = max(w.size // channels, 1)
+    bias = rng.integers(-(2**13), 2**13, channels).astype(np.int32)
+    reach = rng.uniform(0.2, 3.0, channels if per_channel else 1) / (60 * np.sqrt(fan_in))
+    # Powers of two meet ties.
+    reach = np.exp2(np.round(np.log2(reach))) if rng.integers(0, 3) == 0 else reach
+    multiplier, shift = quantize_multipliers(reach)
+    if per_channel and channels > 2 and rng.integers(0, 2):
+        dead, silent = rng.choice(channels, 2, replace=False)
+        np.moveaxis(w, axis, 0)[dead] = 0
+        bias[dead] = rng.choice([-1, 1]) * (2**30 - int(rng.integers(0, 2**20)))
+        multiplier[dead], shift[dead] = 2**30 + int(rng.integers(0, 2**30)), -27
+        multiplier[silent], shift[silent] = 0, 0
+    return [w, bias, multiplier, shift]
+
+
+def convolution(rng: np.random.Generator, kernel: tuple[int, int] | None = None) -> Layer:
+    """Channels 1 to 67, kernels 1 to 7, strides 1 to 3, any padding."""
+    kh, kw = kernel or tuple(int(v) for v in rng.integers(1, 8, 2))
+    h, w = (int(v) for v in rng.integers(1, 11, 2))
+    in_c, out_c = (int(v) for v in rng.choice([*range(1, 68), 4, 8, 16, 32, 64], 2))
+    sh, sw = (1, 1) if kernel == (1, 1) and rng.integers(0, 2) else (int(v) for v in rng.integers(1, 4, 2))
+    top, out_h = _window(rng, h, kh, sh)
+    left, out_w = _window(rng, w, kw, sw)
+    per_channel = int(rng.integers(0, 2))
+    op = QConv2D(
+        h, w, in_c, out_h, out_w, out_c, kh, kw, sh, sw, 1, 1, top, left, 1, per_channel, **_limits(rng)
+    )  # fmt: skip
+    constants = _constants(rng, (out_c, kh, kw, in_c), out_c, 0, per_channel)
+    return op, [TensorType((1, h, w, in_c), "int8")], constants, (1, out_h, out_w, out_c)
+
+
+def depthwise(rng: np.random.Generator, kernel: tuple[int, int] | None = None) -> Layer:
+    """Channels 1 to 67, kernels 1 to 7, strides 1 to 3, any padding; now and then planes larger than a band."""
+    kh, kw = kernel or tuple(int(v) for v in rng.integers(1, 8, 2))
+    h, w = (int(v) for v in rng.integers(1, 11, 2))
+    if rng.integers(0, 4) == 0:
+        h, w = 40, 24
+    c = int(rng.integers(1, 68)) if h < 40 else int(rng.integers(1, 6))
+    sh, sw = (int(v) for v in rng.integers(1, 4, 2))
+    top, out_h = _window(rng, h, kh, sh)
+    left, out_w = _window(rng, w, kw, sw)
+    per_channel = int(rng.integers(0, 2))
+    op = QDepthwiseConv2D(
+        h, w, c, out_h, out_w, c, kh, kw, sh, sw, 1, 1, top, left, 1, per_channel, **_limits(rng)
+    )  # fmt: skip
+    constants = _constants(rng, (1, kh, kw, c), c, 3, per_channel)
+    return op, [TensorType((1, h, w, c), "int8")], constants, (1, out_h, out_w, c)
+
+
+def fully_connected(rng: np.random.Generator) -> Layer:
+    """1 to 3 rows, up to 700 features, sometimes with sums beyond 2^23."""
+    rows, size_in, size_out = int(rng.integers(1, 4)), int(rng.integers(1, 700)), int(rng.integers(1, 40))
+    per_channel = int(rng.integers(0, 2))
+    constants = _constants(rng, (size_out, size_in), size_out, 0, per_channel)
+    if rng.integers(0, 3) == 0:
+        constants[0] = np.where(constants[0] < 0, -127, 127).astype(np.int8)
+    op = QFullyConnected(rows, size_in, size_out, per_channel, **_limits(rng))
+    shape = (1, size_in) if rows == 1 else (1, rows, size_in)
+    return op, [TensorType(shape, "int8")], constants, (*shape[:-1], size_out)
+
+
+def add(rng: np.random.Generator) -> Layer:
+    """Of one shape, with scales that differ by up to a hundred."""
+    shape = (1, *(int(v) for v in rng.integers(1, 9, 3)))
+    scales = rng.uniform(0.01, 0.2, 3) * rng.choice([1, 1, 10], 3)
+    if rng.integers(0, 3) == 0:
+        scales = np.exp2(np.round(np.log2(scales)))
+    encodings = [
+        QParams("int8", np.array([s], np.float32), np.array([z]))
+        for s, z in zip(scales, rng.integers(-128, 128, 3), strict=True)
+    ]
+    h, w, c = shape[1:]
+    strides = (h * w * c, h * w * c, w * c, c, 1)
+    limits = _limits(rng)
+    fields = add_parameters(*encodings)
+    low, high = limits["act_min"], limits["act_max"]
+    op = QAdd((1, *shape), strides, strides, act_min=low, act_max=high, **fields)
+    return op, [TensorType(shape, "int8")] * 2, [], shape
+
+
+def average_pool(rng: np.random.Generator) -> Layer:
+    """One of the operator's own examples, with any clamp."""
+    example = QAveragePool2D.examples(rng)[int(rng.integers(0, 4))]
+    assert isinstance(example.op, QAveragePool2D)
+    limits = _limits(rng)
+    op = replace(example.op, act_min=limits["act_min"], act_max=limits["act_max"])
+    return op, list(example.inputs), [], op.infer(example.inputs)[0].shape
+
+
+def side_by_side(layers: Sequence[Layer]) -> IntegerModel:
+    """A model with an input (or two) and an output for each layer."""
+    nodes, inputs, outputs = [], [], []
+    types: dict[str, TensorType] = {}
+    consts: dict[str, NDArray[np.generic]] = {}
+    for i, (op, moving, constants, shape) in enumerate(layers):
+        names = [f"x{i}_{j}" for j in range(len(moving))]
+        fixed = [f"c{i}_{j}" for j in range(len(constants))]
+        types |= dict(zip(names, moving, strict=True)) | {f"y{i}": TensorType(shape, "int8")}
+        consts |= dict(zip(fixed, constants, strict=True))
+        types |= {n: TensorType(v.shape, str(v.dtype)) for n, v in zip(fixed, constants, strict=True)}
+        nodes.append(Node(f"layer{i}", op, (*names, *fixed), (f"y{i}",), f"layer{i}"))
+        inputs += names
+        outputs.append(f"y{i}")
+    graph = Graph("layers", tuple(inputs), tuple(outputs), tuple(nodes), types, consts)
+    plain = QParams("int8", np.ones(1, np.float32), np.zeros(1, np.int64))
+    return IntegerModel(graph, {name: replace(plain) for name in graph.activations()})
+
+
+def random_inputs(model: IntegerModel, count: int, rng: np.random.Generator) -> dict[str, NDArray[np.int8]]:
+    """Random samples [count, ...], the first all -128 and the second all 127."""
+    made = {}
+    for name in model.graph.inputs:
+        x = rng.integers(-128, 128, (count, *model.graph.types[name].shape[1:])).astype(np.int8)
+        x[0], x[1] = -128, 127
+        made[name] = x
+    return made
