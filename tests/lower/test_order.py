@@ -48,7 +48,8 @@ def test_branches_run_one_after_the_other() -> None:
         *(f"net.{layer}{i}" for i in range(4) for layer in ("wide", "narrow")), "net.joined",
     ]  # fmt: skip
     arena = plan_arena(graph)
-    assert arena.size == arena.lower_bound == SIDE * SIDE * (INPUT + WIDE + 3 * NARROW)
+    assert arena.size <= SIDE * SIDE * (INPUT + WIDE + 3 * NARROW)
+    assert arena.size - arena.lower_bound < arena.alignment
 
 
 @given(sample=networks())

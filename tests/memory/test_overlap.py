@@ -22,7 +22,8 @@ def ruled(draw: st.DrawFn) -> tuple[list[Buffer], list[Overlap]]:
         for source in values[:i]:
             if output.first == source.last and draw(st.booleans()):
                 below, above = draw(st.integers(-3, output.size)), draw(st.integers(-3, source.size))
-                overlaps.append(Overlap(output.name, source.name, output.first, below, above))
+                same = draw(st.booleans())
+                overlaps.append(Overlap(output.name, source.name, output.first, below, above, same))
     return values, overlaps
 
 
@@ -33,7 +34,7 @@ def legal(one: Buffer, at: int, other: Buffer, there: int, overlaps: list[Overla
     offset = {one.name: at, other.name: there}
     rules = [rule for rule in overlaps if {rule.output, rule.input} == {one.name, other.name}]
     return any(offset[r.output] <= offset[r.input] - r.below or offset[r.output] >= offset[r.input] + r.above
-               for r in rules)  # fmt: skip
+               or (r.same and offset[r.output] == offset[r.input]) for r in rules)  # fmt: skip
 
 
 def fits(values: list[Buffer], overlaps: list[Overlap], size: int, alignment: int, placed: list[int]) -> bool:
@@ -110,6 +111,29 @@ def test_a_larger_output_slides_above_its_input_when_the_kernel_runs_backward() 
     arena = plan_memory(values, (), [Overlap("v1", "v0", 0, 300, 20)])
     assert arena.size == arena.lower_bound == 320
     assert arena.offsets["v1"] - arena.offsets["v0"] == 20
+
+
+def test_a_kernel_that_runs_channel_by_channel_keeps_its_place() -> None:
+    values = [*chain(100, 60), Buffer("scratch", 32, 0, 0), Buffer("held", 52, 0, 1)]
+    rules = [Overlap("v1", "v0", 0, 58, 98, same=True)]
+    arena = plan_memory(values, (), rules)
+    verify(arena, values, (), rules)
+    assert arena.size == arena.lower_bound == 184
+    assert arena.offsets["v1"] == arena.offsets["v0"]
+    for shift in (-4, 4, 40, 96):
+        offsets = {"v0": 100, "v1": 100, "scratch": 200, "held": 232}
+        verify(Arena(300, 184, offsets, {}, 2, "by hand"), values, (), rules)
+        moved = Arena(300, 184, {**offsets, "v1": 100 + shift}, {}, 2, "by hand")
+        with pytest.raises(OctavoError, match="v0, v1"):
+            verify(moved, values, (), rules)
+
+
+def test_of_two_inputs_only_one_is_where_the_output_must_be() -> None:
+    values = [Buffer("x", 40, 0, 1), Buffer("y", 40, 0, 1), Buffer("z", 40, 1, 2)]
+    rules = [Overlap("z", "x", 1, 40, 40, same=True), Overlap("z", "y", 1, 40, 40, same=True)]
+    arena = plan_memory(values, (), rules)
+    verify(arena, values, (), rules)
+    assert arena.size == arena.lower_bound == 80
 
 
 def test_every_value_of_a_chain_slides_below_the_last() -> None:

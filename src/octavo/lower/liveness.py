@@ -50,11 +50,10 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
         assert isinstance(op, IntegerOp)
         if op.alias and node.inputs[0] not in graph.consts:
             views.append(View(output, node.inputs[0]))
-        for value in (node.inputs[index] for index in op.in_place):
-            fits = value not in graph.consts and graph.types[value] == graph.types[output]
-            if fits and node.inputs.count(value) == 1:
-                # Element by element in rising order: what an earlier place receives has been read before.
-                overlaps.append(Overlap(output, value, step, below=0, above=graph.types[value].nbytes))
+        consts = (graph.consts[value] for value in node.inputs if value in graph.consts)
+        for index, distance in op.overlaps(*consts).items():
+            if node.inputs[index] not in graph.consts:
+                overlaps.append(Overlap(output, node.inputs[index], step, *distance))
     return views, overlaps
 
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from octavo.memory.access import Distance, Spans, distance
 from octavo.memory.arena import Arena, plan, plan_memory
 from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.check import verify
 from octavo.memory.schedule import Step, schedule
 
-__all__ = ["Arena", "Buffer", "Overlap", "Step", "View", "plan", "plan_memory", "schedule", "verify"]
+__all__ = [
+    "Arena",
+    "Buffer",
+    "Distance",
+    "Overlap",
+    "Spans",
+    "Step",
+    "View",
+    "distance",
+    "plan",
+    "plan_memory",
+    "schedule",
+    "verify",
+]

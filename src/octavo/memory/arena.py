@@ -6,7 +6,7 @@ Example::
     arena = plan_memory(values, views=[], overlaps=[Overlap("relu", "conv", 1, below=0, above=1568)])
     arena.size, arena.lower_bound, arena.offsets["relu"]      # 2352, 2352, the offset of "conv"
 
-Algorithm: views of the same bytes become blocks (``blocks``), rules say how near two blocks may come (``distance``),
+Algorithm: views of the same bytes become blocks (``blocks``), rules say how near two blocks may come (``gaps``),
 blocks at one offset become groups (``groups``), the groups are placed first-fit in several greedy orders (``place``),
 and when the best of them is above what any plan needs (``bound``, ``window``), a bounded and seeded search goes on.
 Everything is a function of sizes, lives and rules; operators and graphs are unknown here.
@@ -23,7 +23,7 @@ from octavo.errors import OctavoError
 from octavo.memory.blocks import Block, gather
 from octavo.memory.bound import live_bytes, lower_bound
 from octavo.memory.buffers import Buffer, Overlap, View
-from octavo.memory.distance import Pairs, gaps, overlapping
+from octavo.memory.gaps import Pairs, gaps, level, nearest, overlapping
 from octavo.memory.groups import tie
 from octavo.memory.place import Placement, Problem, first_fit, greedy_orders, search
 from octavo.memory.window import window_bound
@@ -88,7 +88,7 @@ def plan_memory(
             break
     assert best is not None
     if best[0].size > target:
-        target = window_bound(blocks, gaps(blocks, pairs), target, alignment)
+        target = window_bound(blocks, gaps(blocks, nearest(pairs)), target, alignment)
     for placement, problem in started:
         if best[0].size > target:
             searched = search(problem, placement, target, effort, seed)
@@ -97,11 +97,14 @@ def plan_memory(
 
 
 def _problems(blocks: Sequence[Block], pairs: Pairs, alignment: int) -> Iterator[Problem]:
-    """What may be placed: outputs at the offsets of their inputs where rules allow it (the first rules first, or the
-    last), or every block for itself; and the others as near as rules allow, or disjoint, so that a rule never costs.
+    """What may be placed: outputs at the offsets of their inputs where rules allow it (the first rules first, the last,
+    or only those that no distance replaces), or every block for itself; and the others as near as rules allow, or
+    disjoint, so that a rule never costs.
     """
     near, apart = gaps(blocks, pairs), gaps(blocks, {})
-    ties = [tie(blocks, near, order) for order in (list(pairs), list(pairs)[::-1], ())]
+    exact = [(i, j) for (i, j), distance in pairs.items() if distance.same and min(near[i, j], near[j, i]) > 0]
+    together = level(near, pairs)
+    ties = [tie(blocks, together, order) for order in (list(pairs), list(pairs)[::-1], exact, ())]
     seen: list[Problem] = []
     for gap, groups in product((near, apart), ties):
         tied = {pair: pairs[pair] for pair in pairs for group in groups if set(pair) <= set(group.blocks)}

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from octavo.memory.access import Distance
 from octavo.memory.blocks import Block
-from octavo.memory.distance import Pairs
+from octavo.memory.gaps import Pairs
 
 __all__ = ["live_bytes", "lower_bound", "most_common", "most_overlapping", "rounded"]
 
@@ -34,8 +35,8 @@ def live_bytes(blocks: Sequence[Block], pairs: Pairs, alignment: int = 1) -> lis
     common: dict[int, dict[tuple[int, int], int]] = {}
     sizes = {index: rounded(blocks[index].size, alignment) for pair in pairs for index in pair}
     for (upper, lower), gap in pairs.items():
-        below, above = (rounded(bytes_, alignment) for bytes_ in gap)
-        most = most_common(sizes[upper], sizes[lower], below, above)
+        nearest = Distance(rounded(gap.below, alignment), rounded(gap.above, alignment), gap.same)
+        most = most_common(sizes[upper], sizes[lower], nearest)
         common.setdefault(blocks[upper].first, {})[upper, lower] = most
     for step, shares in common.items():
         total[step] -= most_overlapping(shares, sizes)
@@ -53,9 +54,10 @@ def rounded(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def most_common(output: int, source: int, below: int, above: int) -> int:
+def most_common(output: int, source: int, nearest: Distance) -> int:
     """Bytes that an output and an input of these sizes have in common at their best distance."""
-    return max(min(output, source, max(output - below, source - above)), 0)
+    apart = max(output - nearest.below, source - nearest.above, 0)
+    return min(output, source) if nearest.same else min(output, source, apart)
 
 
 def most_overlapping(shares: Mapping[tuple[int, int], int], sizes: Mapping[int, int]) -> int:

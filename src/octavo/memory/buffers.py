@@ -56,7 +56,9 @@ class Overlap:
     ``o >= i + above``. Without a rule the two are disjoint, which is ``below`` = the output's size and ``above`` = the
     input's. A kernel that runs forward and needs nothing of the input behind the place that it writes has a smaller
     ``below``: 0 when it runs element by element, negative when the output may start even after the input; ``above``
-    is smaller for a kernel that runs backward. Sizes may differ in any way.
+    is smaller for a kernel that runs backward. With ``same`` the step is also right at o = i, whatever is between:
+    a kernel that takes channel after channel of each pixel reads and writes the same places. Sizes may differ in any
+    way.
 
     The rule counts only where nothing reads the input after ``step`` and nothing needs the output's bytes before it.
     """
@@ -66,3 +68,4 @@ class Overlap:
     step: int
     below: int
     above: int
+    same: bool = False

@@ -59,7 +59,9 @@ def _may(
         return True
     distance = offsets[output.name] - offsets[source.name]
     found = rules.get((output.name, source.name, source.last), [])
-    return bool(found) and all(distance <= -rule.below or distance >= rule.above for rule in found)
+    return bool(found) and all(
+        distance <= -rule.below or distance >= rule.above or (rule.same and distance == 0) for rule in found
+    )
 
 
 def _clashes(

@@ -27,19 +27,15 @@ class Group:
     last: int
 
 
-def tie(blocks: Sequence[Block], gap: NDArray[np.int64], candidates: Iterable[tuple[int, int]]) -> list[Group]:
-    """Group the ``blocks`` (in their order) by pairs of candidates, first come, where one offset suits all members."""
+def tie(blocks: Sequence[Block], together: NDArray[np.bool_], candidates: Iterable[tuple[int, int]]) -> list[Group]:
+    """Group the ``blocks`` (in their order) by pairs of candidates, first come, where all members may lie together."""
     home: dict[int, tuple[int, ...]] = {index: (index,) for index in range(len(blocks))}
     for upper, lower in candidates:
         one, other = home[lower], home[upper]
-        if one != other and _agree(gap, one, other):
+        if one != other and together[np.ix_(one, other)].all():
             home |= dict.fromkeys(one + other, one + other)
     found = [members for index, members in sorted(home.items()) if index == min(members)]
     return [_group(blocks, members) for members in found]
-
-
-def _agree(gap: NDArray[np.int64], one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return bool(((gap[np.ix_(one, other)] <= 0) | (gap[np.ix_(other, one)].T <= 0)).all())
 
 
 def _group(blocks: Sequence[Block], members: tuple[int, ...]) -> Group:

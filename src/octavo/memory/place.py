@@ -16,7 +16,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.memory.distance import FREE
+from octavo.memory.gaps import FREE
 from octavo.memory.groups import Group
 
 __all__ = ["EXHAUSTIVE", "Placement", "Problem", "best_of_all", "first_fit", "greedy_orders", "search"]

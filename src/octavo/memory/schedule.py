@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from octavo.errors import OctavoError
+from octavo.memory.access import Distance
 from octavo.memory.blocks import positions, require
 from octavo.memory.bound import most_common, most_overlapping
 from octavo.memory.buffers import Overlap, View
@@ -188,8 +189,8 @@ def _shares(
         require((rule.output, rule.input), home)
         pair = home[rule.output], home[rule.input]
         if pair[0] != pair[1]:
-            sizes = [memory[index].size for index in pair]
-            shares[rule.step][pair] = most_common(sizes[0], sizes[1], rule.below, rule.above)
+            output, source = (memory[index].size for index in pair)
+            shares[rule.step][pair] = most_common(output, source, Distance(rule.below, rule.above, rule.same))
     return tuple(shares)
 
 

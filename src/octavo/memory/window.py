@@ -38,5 +38,5 @@ def _least(
 ) -> int:
     """The size of the best plan of some blocks alone, or any that ``floor`` holds."""
     held = [blocks[index] for index in members]
-    problem = Problem.of(tie(held, gap, ()), gap[np.ix_(members, members)], (), alignment)
+    problem = Problem.of(tie(held, gap <= 0, ()), gap[np.ix_(members, members)], (), alignment)
     return best_of_all(problem, first_fit(problem, range(len(members)), "window"), floor).size
