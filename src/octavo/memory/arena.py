@@ -31,7 +31,7 @@ from octavo.memory.window import window_bound
 __all__ = ["Arena", "plan", "plan_memory"]
 
 EFFORT = 2_000_000
-"""Conflicts that one search may look at: about half a second."""
+"""Conflicts that the searches for one plan may look at: about a second."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def plan_memory(
         target = window_bound(blocks, gaps(blocks, nearest(pairs)), target, alignment)
     for placement, problem in started:
         if best[0].size > target:
-            searched = search(problem, placement, target, effort, seed)
+            searched = search(problem, placement, target, effort // len(started), seed)
             best = min(best, (searched, problem), key=lambda pair: pair[0].size)
     return _arena(blocks, values, *best, lower_bound(blocks, pairs))
 
