@@ -42,6 +42,11 @@ def test_all_shifts_up_to_the_distances_are_safe_and_the_next_is_not(steps: list
         assert all(found.allows(shift) for shift in safe)
 
 
+def test_the_example() -> None:
+    start = np.arange(3)
+    assert distance((2 * start, 2 * start + 2), (4 * start, 4 * start + 4)) == Distance(below=4, above=6)
+
+
 def test_the_same_place_is_allowed_by_distance_or_by_itself() -> None:
     assert Distance(0, 9).allows(0)
     assert Distance(9, 0).allows(0)
