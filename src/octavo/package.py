@@ -14,6 +14,7 @@ from octavo import __version__
 from octavo.build import Build
 from octavo.c.emit import emit
 from octavo.c.packages import package_files
+from octavo.c.sharing import check_optimize, shared_calls
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
 from octavo.formats.native import write_quantized
@@ -38,14 +39,18 @@ VECTORS = 4
 MANIFEST_VERSION = 1
 
 
-def export(quantized: Quantized, folder: str | Path, name: str = "model", target: str | None = None) -> Build:
+def export(
+    quantized: Quantized, folder: str | Path, name: str = "model", target: str | None = None, optimize: str = "speed"
+) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
     ``name`` becomes the prefix of the C functions and the name of the folder with the C, which is a library for CMake,
     Arduino, ESP-IDF, Zephyr and PlatformIO. ``target`` defaults to the one the network was quantized for.
+    ``optimize`` is speed, balanced or size: whether layers get code of their own or share it (octavo.c.sharing).
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
+    check_optimize(optimize)
     wanted = target or quantized.plan.target or "cortex-m4"
     chosen = load_target(wanted)
     model = lower(quantized)
@@ -54,7 +59,8 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     program = specialize(trimmed.model, chosen)
     arena = plan_arena(program.graph, chosen.alignment)
     _check_fit(program, arena, chosen)
-    library = emit(program, arena, name, _golden(model))
+    macs = {node.name: layer(trimmed.model, node)["macs"] for node in trimmed.model.graph.nodes}
+    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize))
     library |= package_files(name, __version__, library)
     files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
@@ -62,7 +68,7 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
-    manifest = _manifest(trimmed, program, arena, chosen, name, refused)
+    manifest = {**_manifest(trimmed, program, arena, chosen, name, macs), "optimize": optimize, "not_written": refused}
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -148,10 +154,9 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
 
 
 def _manifest(
-    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]
+    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, macs: dict[str, int]
 ) -> dict[str, Any]:
     model = trimmed.model
-    macs = {node.name: layer(model, node)["macs"] for node in model.graph.nodes}
     calls = [node for node in program.graph.nodes if not _integer_op(node).alias]
     layers = [{**layer(program, node), "macs": macs[node.name]} for node in calls]
     return {
@@ -170,7 +175,6 @@ def _manifest(
         "arena_offsets": dict(arena.offsets),
         "layers": layers,
         "idle_channels": {name: {"dropped": lost, "of": whole} for name, (lost, whole) in trimmed.dropped.items()},
-        "not_written": refused,
     }
 
 

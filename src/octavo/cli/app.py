@@ -88,6 +88,9 @@ def compile_command(
     input_range: InputRange = None,
     target: TargetName = None,
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
+    optimize: Annotated[
+        Optional[str], typer.Option(help="speed (default), balanced or size: whether layers share code.")  # noqa: UP045
+    ] = None,
     format: Format = None,
     granularity: Granularity = None,
     ranges: Ranges = None,

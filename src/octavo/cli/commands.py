@@ -12,6 +12,7 @@ import typer
 
 from octavo import api
 from octavo.build import Build, evaluate, profile, run
+from octavo.c.sharing import check_optimize
 from octavo.c.text import check_prefix
 from octavo.cli import tables
 from octavo.cli.document import emit
@@ -40,7 +41,7 @@ __all__ = [
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
 CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
 DATA = ("calibration", "calibration_samples", "evaluation", "data_free", "input_range")
-KEYS = ("model", "output", "target", "name", *DATA, *CHOICES, "layers", "mixed", "budget", "preprocessing")
+KEYS = ("model", "output", "target", "name", "optimize", *DATA, *CHOICES, "layers", "mixed", "budget", "preprocessing")
 # The keys that are not texts.
 TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "calibration_samples": ((int,), "a whole number, 1 or more"),
@@ -86,6 +87,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
     """Load, calibrate, quantize, write everything."""
     options, target = _options(flags, config)
     check_prefix(str(options.get("name", "model")))
+    check_optimize(str(options.get("optimize", "speed")))
     format = find_format(str(options.get("format", "affine")))
     if "C" not in format.forms:
         raise OctavoError(
@@ -95,7 +97,11 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         )
     quantized = _quantized(options)
     build = api.export(
-        quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
+        quantized,
+        options["output"],
+        options.get("name", "model"),
+        str(options.get("target", target.name)),
+        str(options.get("optimize", "speed")),
     )
     if json:
         emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})
