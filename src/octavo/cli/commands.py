@@ -20,6 +20,7 @@ from octavo.cli.progress import progress, stages
 from octavo.datasets import Dataset, Preprocessing, load_dataset
 from octavo.errors import OctavoError
 from octavo.files import check_replaceable, replace_file
+from octavo.fit import parse_bytes
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
@@ -41,10 +42,26 @@ __all__ = [
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
 CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
 DATA = ("calibration", "calibration_samples", "evaluation", "data_free", "input_range")
-KEYS = ("model", "output", "target", "name", "optimize", *DATA, *CHOICES, "layers", "mixed", "budget", "preprocessing")
+KEYS = (
+    "model",
+    "output",
+    "target",
+    "name",
+    "optimize",
+    "ram",
+    "flash",
+    *DATA,
+    *CHOICES,
+    "layers",
+    "mixed",
+    "budget",
+    "preprocessing",
+)
 # The keys that are not texts.
 TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "calibration_samples": ((int,), "a whole number, 1 or more"),
+    "ram": ((int, str), 'bytes, as 65536 or "64K"'),
+    "flash": ((int, str), 'bytes, as 262144 or "256K"'),
     "seed": ((int,), "a whole number, 0 or more"),
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
@@ -88,6 +105,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
     options, target = _options(flags, config)
     check_prefix(str(options.get("name", "model")))
     check_optimize(str(options.get("optimize", "speed")))
+    limits = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}
     format = find_format(str(options.get("format", "affine")))
     if "C" not in format.forms:
         raise OctavoError(
@@ -102,6 +120,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         options.get("name", "model"),
         str(options.get("target", target.name)),
         str(options.get("optimize", "speed")),
+        **limits,
     )
     if json:
         emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})
