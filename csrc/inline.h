@@ -2,11 +2,17 @@
 #ifndef OCTAVO_INLINE_H
 #define OCTAVO_INLINE_H
 
-/* Parts of a kernel, always inlined so that the compiler sees a layer's constants; OCTAVO_KERNEL is the kernel itself. */
-#if defined(__GNUC__)
+/* Parts of a kernel, always inlined so that the compiler sees a layer's constants; OCTAVO_KERNEL is the kernel itself.
+   OCTAVO_SHARED is a model's function around a kernel that several layers call: one copy, for any constants. */
+#if defined(__GNUC__) && !defined(__clang__)
 #define OCTAVO_INLINE static inline __attribute__((always_inline))
+#define OCTAVO_SHARED __attribute__((noinline, noclone))
+#elif defined(__GNUC__)
+#define OCTAVO_INLINE static inline __attribute__((always_inline))
+#define OCTAVO_SHARED __attribute__((noinline))
 #else
 #define OCTAVO_INLINE static inline
+#define OCTAVO_SHARED
 #endif
 #ifndef OCTAVO_KERNEL
 #define OCTAVO_KERNEL OCTAVO_INLINE

@@ -118,8 +118,28 @@ def test_a_network_too_large_for_the_target(
     target = tmp_path / "tiny.toml"
     target.write_text(f'name = "tiny"\ndescription = "little"\nflash_bytes = {flash}\nram_bytes = {ram}\n')
     answer = _compile(capsys, shelf, tmp_path / "build", "--target", target)
-    _refused(answer, f"the {word} take", "tiny has 64 bytes")
+    _refused(answer, f"the {word} take", "of 64 bytes", "too many", "would")
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_does_not_fit_the_users_limits_is_told_with_numbers_and_a_remedy(
+    shelf: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    def answer(*flags: object) -> Answer:
+        return _compile(capsys, shelf, tmp_path / "build", *flags)
+
+    assert answer("--ram", "64K", "--flash", "1M", "--json").code == 0
+    manifest = json.loads((tmp_path / "build" / "manifest.json").read_text())
+    assert (manifest["ram_bytes"], manifest["flash_bytes"]) == (65536, 1048576)
+    arena, data = manifest["arena_bytes"], manifest["model_bytes"]
+    assert answer("--ram", arena, "--flash", data).code == 0, "what is just enough fits"
+    _refused(
+        answer("--ram", arena - 1), f"the arena takes {arena} of {arena - 1} bytes", "1 too many", "in place of 5 x 5"
+    )
+    both = answer("--ram", arena - 1, "--flash", "100")
+    _refused(both, "the arena takes", f"the weights take {data} of 100 bytes", "of the channels in every layer")
+    for amount in ("64G", "-1", "0", "much", "1.5K"):
+        _refused(answer(f"--ram={amount}"), "--ram", "64K")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,10 @@ BudgetText = Annotated[
 Checkpoint = Annotated[
     Optional[Path], typer.Option(help="File with which interrupted learned rounding goes on.")  # noqa: UP045
 ]
+Ram = Annotated[
+    Optional[str], typer.Option(help="Bytes of RAM that may be used, as 64K; default: the target's.")  # noqa: UP045
+]
+Flash = Annotated[Optional[str], typer.Option(help="Bytes of flash that may be used, as 256K.")]  # noqa: UP045
 Seed = Annotated[Optional[int], typer.Option(min=0, help="Of the split of the samples; 0 by default.")]  # noqa: UP045
 
 
@@ -88,6 +92,11 @@ def compile_command(
     input_range: InputRange = None,
     target: TargetName = None,
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
+    ram: Ram = None,
+    flash: Flash = None,
+    optimize: Annotated[
+        Optional[str], typer.Option(help="speed (default), balanced or size: whether layers share code.")  # noqa: UP045
+    ] = None,
     format: Format = None,
     granularity: Granularity = None,
     ranges: Ranges = None,

@@ -12,6 +12,7 @@ import typer
 
 from octavo import api
 from octavo.build import Build, evaluate, profile, run
+from octavo.c.sharing import check_optimize
 from octavo.c.text import check_prefix
 from octavo.cli import tables
 from octavo.cli.document import emit
@@ -19,6 +20,7 @@ from octavo.cli.progress import progress, stages
 from octavo.datasets import Dataset, Preprocessing, load_dataset
 from octavo.errors import OctavoError
 from octavo.files import check_replaceable, replace_file
+from octavo.fit import parse_bytes
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
@@ -40,10 +42,26 @@ __all__ = [
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
 CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
 DATA = ("calibration", "calibration_samples", "evaluation", "data_free", "input_range")
-KEYS = ("model", "output", "target", "name", *DATA, *CHOICES, "layers", "mixed", "budget", "preprocessing")
+KEYS = (
+    "model",
+    "output",
+    "target",
+    "name",
+    "optimize",
+    "ram",
+    "flash",
+    *DATA,
+    *CHOICES,
+    "layers",
+    "mixed",
+    "budget",
+    "preprocessing",
+)
 # The keys that are not texts.
 TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "calibration_samples": ((int,), "a whole number, 1 or more"),
+    "ram": ((int, str), 'bytes, as 65536 or "64K"'),
+    "flash": ((int, str), 'bytes, as 262144 or "256K"'),
     "seed": ((int,), "a whole number, 0 or more"),
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
@@ -86,6 +104,8 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
     """Load, calibrate, quantize, write everything."""
     options, target = _options(flags, config)
     check_prefix(str(options.get("name", "model")))
+    check_optimize(str(options.get("optimize", "speed")))
+    limits = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}
     format = find_format(str(options.get("format", "affine")))
     if "C" not in format.forms:
         raise OctavoError(
@@ -95,7 +115,12 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         )
     quantized = _quantized(options)
     build = api.export(
-        quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
+        quantized,
+        options["output"],
+        options.get("name", "model"),
+        str(options.get("target", target.name)),
+        str(options.get("optimize", "speed")),
+        **limits,
     )
     if json:
         emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})

@@ -23,12 +23,11 @@ from octavo.pipeline.samples import Split
 from octavo.quant.data_free import InputRange
 from octavo.quant.mixed import Budget
 from octavo.quant.quantize import Scheme
-from octavo.quant.rounding import COMPENSATED, Reconstruction
+from octavo.quant.rounding import LeastSquares, Reconstruction, compensated
 from octavo.targets import Target, load_target
 
 __all__ = ["climb"]
 
-_LOW_BITS = 5
 _POINTS = 6
 
 
@@ -86,13 +85,12 @@ def climb(
 ) -> Quantized:
     """Quantize a normalised float graph by the recommended pipeline (Nagel et al. 2021, figure 5).
 
-    Rungs: (1) equalization, range setting and nearest rounding, the variant with the least noise on the search
-    samples; (2) its biases corrected; (3) least-squares rounding; (4) the same, the weights also making good the
-    error of their inputs; (5) block reconstruction of the best; (6) mixed precision: some layers with more bits,
-    where the target has them. With ``mixing`` the layers' bits are chosen right after the plain rungs. Without
-    calibration samples there is one rung: the data-free pipeline. The plan that comes back tells the trail: each
-    rung with its seconds, bytes and quality on the search samples, and the final quality on samples that no rung
-    has seen.
+    Rungs: (1) equalization, range setting and nearest rounding, the variant with the least noise on the search samples;
+    (2) its biases corrected; (3) least-squares rounding, the weights also making good the error of their inputs; (4)
+    the same without that; (5) block reconstruction of the best; (6) mixed precision: some layers with more bits, where
+    the target has them. With ``mixing`` the layers' bits are chosen right after the plain rungs. Without calibration
+    samples there is one rung: the data-free pipeline. The plan that comes back tells the trail: each rung with its
+    seconds, bytes and quality on the search samples, and the final quality on samples that no rung has seen.
     """
     reference = reference_outputs(graph, split.search) if len(split.search) else None
     state = _Climb(split, reference, max_drop, stage)
@@ -131,10 +129,9 @@ def _learned(state: _Climb, scheme: Scheme, reconstruction: Reconstruction, chec
     base, samples = state.best_yet, state.split.calibration
     if scheme.format.weights.kind == "float16":
         return
-    low_bits = scheme.format.weights.bits < _LOW_BITS
-    for compensate in (True, False) if low_bits else (False, True):
+    for settings in (compensated(scheme.format.weights.bits), LeastSquares()):
         if not state.good_enough:
-            state.consider(least_squares(base, samples, compensate, state.stage))
+            state.consider(least_squares(base, samples, settings, state.stage))
     if not state.good_enough:
         state.consider(reconstructed(state.best_yet, samples, reconstruction, state.stage, checkpoint))
 
@@ -183,15 +180,15 @@ def _climb_front(
 ) -> None:
     """From the cheapest mixture up, each with least-squares rounding, until one is good enough."""
     samples = state.split.calibration
-    low_bits = any(int(option[-1]) < _LOW_BITS for option in options)
+    settings = compensated(min(int(option[-1]) for option in options))
     mixture = explore(
-        base.graph, samples, scheme, target, options, kind, COMPENSATED if low_bits else None,
+        base.graph, samples, scheme, target, options, kind, settings,
         stage=state.stage,
     )  # fmt: skip
     front = assignments(mixture, budget, _POINTS)
     state.front = assignment_rows(mixture, front)
     for rung in mixed_rungs(mixture, front[skipped:]):
-        rounded = least_squares(rung.quantized, samples, low_bits, state.stage)
+        rounded = least_squares(rung.quantized, samples, settings, state.stage)
         state.consider(Rung(f"{rung.name}, {rounded.name}", rounded.quantized, rung.seconds + rounded.seconds))
         if state.max_drop is not None and state.good_enough:
             break

@@ -10,7 +10,6 @@ from octavo.pipeline.plain import user_order
 from octavo.pipeline.rung import Rung, Stage
 from octavo.pipeline.samples import Samples
 from octavo.quant.rounding import (
-    COMPENSATED,
     LeastSquares,
     Reconstruction,
     Step,
@@ -24,8 +23,8 @@ RECONSTRUCTION = "block reconstruction"
 """The name of its rung."""
 
 
-def least_squares(base: Quantized, samples: Samples, compensate: bool, stage: Stage) -> Rung:
-    """Least-squares rounding; ``compensate`` makes weights also make good the error of their inputs."""
+def least_squares(base: Quantized, samples: Samples, settings: LeastSquares, stage: Stage) -> Rung:
+    """Least-squares rounding."""
     done, start = 0, time.perf_counter()
 
     def progress(count: int) -> None:
@@ -33,9 +32,8 @@ def least_squares(base: Quantized, samples: Samples, compensate: bool, stage: St
         done += count
         stage("rounding", done, len(base.graph.nodes))
 
-    settings = COMPENSATED if compensate else LeastSquares()
     rounded = least_squares_rounding(base, user_order(base.graph, dict(samples.inputs)), settings, progress)
-    name = "least-squares rounding" + (", inputs compensated" if compensate else "")
+    name = "least-squares rounding" + (", inputs compensated" if settings.compensate else "")
     return Rung(name, rounded, time.perf_counter() - start)
 
 

@@ -11,7 +11,7 @@ from octavo.num.formats import Format, WeightFormat
 from octavo.ops import Clip
 from octavo.quant.correct import correct_bias
 from octavo.quant.quantize import Scheme, quantize_graph
-from octavo.quant.rounding import COMPENSATED, LeastSquares, least_squares_rounding
+from octavo.quant.rounding import LeastSquares, compensated, least_squares_rounding
 from octavo.quant.rounding.windows import layout_of, sample_positions
 from octavo.quant.simulate import simulate
 from octavo.run.float_run import float_run
@@ -21,7 +21,7 @@ from tests.networks.layers import FORMATS, error, images, network, quantized
 @pytest.mark.parametrize("name", FORMATS)
 def test_outputs_come_nearer_and_integers_stay_levels(name: str) -> None:
     plain = quantized(FORMATS[name])
-    settings = COMPENSATED if FORMATS[name].bits < 5 else LeastSquares()
+    settings = compensated(FORMATS[name].bits)
     rounded = least_squares_rounding(plain, images(64), settings)
     held_out = images(64, 2)
     # At 8 bits the activations make most of the error, and they stay.
@@ -68,7 +68,7 @@ def test_an_input_channel_that_is_always_zero_does_no_harm() -> None:
     data = images(32)
     data[..., 2] = 0
     plain = quantize_graph(network(), [data], Scheme(Format("test", WeightFormat(bits=4)), "mse", "mse"))
-    rounded = least_squares_rounding(plain, data, COMPENSATED)
+    rounded = least_squares_rounding(plain, data, compensated(4))
     assert error(rounded, data) < error(plain, data)
 
 

@@ -24,9 +24,10 @@ from octavo.quant.observe import Batch, as_inputs
 from octavo.quant.rounding.levels import group_factors, nearest_level, scale_of
 from octavo.quant.rounding.windows import Layout, learned_layout, refusals, sample_positions
 
-__all__ = ["COMPENSATED", "LeastSquares", "least_squares_rounding"]
+__all__ = ["LeastSquares", "compensated", "least_squares_rounding"]
 
 _BLOCK = 128
+_LOW_BITS = 5
 _MAX_ELEMENTS = 2**25
 
 
@@ -35,7 +36,7 @@ class LeastSquares:
     """Settings. ``damping`` of the mean diagonal is added to H; off-diagonal elements shrink by width / (width + rows).
 
     ``compensate`` lets the weights also make good the error of their input (the target is W x_float, by ridge
-    regression): it helps at 4 bits and overfits at 8. ``rescale`` tries other scales first, weighted by H's diagonal.
+    regression); see ``compensated``. ``rescale`` tries other scales first, weighted by H's diagonal.
     ``windows`` rows are drawn for each layer (at least 16 a column); ``max_bytes`` bounds stored activations by using
     fewer samples.
     """
@@ -48,8 +49,12 @@ class LeastSquares:
     seed: int = 0
 
 
-COMPENSATED = LeastSquares(damping=0.3, compensate=True)
-"""For weights of fewer than 5 bits: the inputs' error must be made good."""
+def compensated(bits: int) -> LeastSquares:
+    """The settings that make good the inputs' error, too, for weights of so many bits.
+
+    At 4 bits it is large, at 8 it is small, and little damping would fit the samples' chance.
+    """
+    return LeastSquares(damping=0.3 if bits < _LOW_BITS else 3.0, compensate=True)
 
 
 def least_squares_rounding(
