@@ -167,3 +167,18 @@ def test_mistakes_of_the_caller_are_named() -> None:
     branches = [Step(("x",), ("a",)), Step(("x",), ("b",))]
     with pytest.raises(OctavoError, match="ghost"):
         schedule(branches, {"x": 1, "a": 1, "b": 1}, overlaps=[Overlap("ghost", "x", 0, 0, 1)])
+
+
+def test_a_value_that_no_step_uses_counts_in_no_order() -> None:
+    steps = [Step(("in0",), ("kept",)), Step(("in0",), ("dropped",))]
+    sizes = {"in0": 0, "unused": 1, "kept": 1, "dropped": 1}
+    assert schedule(steps, sizes, outputs=("unused", "kept")) == [1, 0]
+
+
+def test_a_rule_for_one_view_is_none_for_another_that_the_step_reads() -> None:
+    steps = [Step(("x",), ("flat",)), Step(("x", "flat"), ("y",)), Step(("x",), ("a", "b"))]
+    sizes = {"x": 2, "flat": 2, "y": 2, "a": 0, "b": 1}
+    views, rule = [View("flat", "x")], Overlap("y", "x", 1, 0, 0)
+    assert schedule(steps, sizes, ("b",), views, [rule]) == [0, 1, 2]
+    assert peak([0, 1, 2], steps, sizes, ("b",), views, [rule]) == 4
+    assert schedule(steps, sizes, ("b",), views, [rule, Overlap("y", "flat", 1, 0, 0)]) == [0, 2, 1]

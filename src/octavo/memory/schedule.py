@@ -110,7 +110,7 @@ class _Problem:
 
     def floor(self) -> int:
         """A peak that no order is below: what one step needs, or what is kept."""
-        kept = sum(memory.size for memory in self.memory if memory.kept)
+        kept = sum(memory.size for memory in self.memory if memory.kept and memory.users)
         needs = (
             sum(self.memory[index].size for index in used) + scratch - self._common(shares)
             for used, scratch, shares in zip(self.uses, self.scratch, self.overlaps, strict=True)
@@ -175,22 +175,35 @@ def _problem(
         tuple(map(tuple, after)),
         tuple(map(tuple, uses)),
         tuple(step.scratch for step in steps),
-        _shares(len(steps), home, memory, overlaps),
+        _shares(steps, sizes, home, memory, overlaps),
         tuple(memory),
     )
 
 
 def _shares(
-    steps: int, home: Mapping[str, int], memory: Sequence[_Bytes], overlaps: Sequence[Overlap]
+    steps: Sequence[Step],
+    sizes: Mapping[str, int],
+    home: Mapping[str, int],
+    memory: Sequence[_Bytes],
+    overlaps: Sequence[Overlap],
 ) -> tuple[Mapping[tuple[int, int], int], ...]:
-    """For each step, the bytes that each output may have in common with an input that dies there."""
-    shares: list[dict[tuple[int, int], int]] = [{} for _ in range(steps)]
+    """For each step, the bytes that each output may have in common with an input that dies there.
+
+    A step that reads several views of the same bytes needs a rule for each of them.
+    """
+    shares: list[dict[tuple[int, int], int]] = [{} for _ in steps]
+    ruled = {(rule.output, rule.input, rule.step) for rule in overlaps}
     for rule in overlaps:
         require((rule.output, rule.input), home)
-        pair = home[rule.output], home[rule.input]
-        if pair[0] != pair[1]:
+        step, pair = steps[rule.step], (home[rule.output], home[rule.input])
+        outputs, inputs = (
+            [name for name in names if home.get(name) == index and sizes[name]]
+            for names, index in zip((step.outputs, step.inputs), pair, strict=True)
+        )
+        if pair[0] != pair[1] and all((one, other, rule.step) in ruled for one in outputs for other in inputs):
             output, source = (memory[index].size for index in pair)
-            shares[rule.step][pair] = most_common(output, source, Distance(rule.below, rule.above, rule.same))
+            most = most_common(output, source, Distance(rule.below, rule.above, rule.same))
+            shares[rule.step][pair] = min(most, shares[rule.step].get(pair, most))
     return tuple(shares)
 
 
