@@ -89,9 +89,11 @@ def plan_memory(
     assert best is not None
     if best[0].size > target:
         target = window_bound(blocks, gaps(blocks, nearest(pairs)), target, alignment)
-    for placement, problem in started:
+    for index, (placement, problem) in enumerate(started, 1):
         if best[0].size > target:
-            searched = search(problem, placement, target, effort // len(started), seed)
+            # The last problem is the one without rules: it gets as much as it would alone, so that no rule costs.
+            share = effort if index == len(started) else effort // (len(started) - 1)
+            searched = search(problem, placement, target, share, seed)
             best = min(best, (searched, problem), key=lambda pair: pair[0].size)
     return _arena(blocks, values, *best, lower_bound(blocks, pairs))
 
