@@ -16,6 +16,7 @@ from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_de
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
 from octavo.lower.lower import IntegerModel
+from octavo.lower.order import in_order
 from octavo.ops.base import IntegerOp
 from octavo.targets import Target
 
@@ -40,7 +41,10 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 
 
 def specialize(model: IntegerModel, target: Target) -> IntegerModel:
-    """The model with the operators and constants of the target's kernels; same values, same integers."""
+    """The model with the operators and constants of the target's kernels; same values, same integers.
+
+    Nodes come in the order that suits these kernels, which need other memory than the portable ones.
+    """
     graph = model.graph
     consts, types = dict(graph.consts), dict(graph.types)
     nodes = []
@@ -58,7 +62,9 @@ def specialize(model: IntegerModel, target: Target) -> IntegerModel:
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
-    return IntegerModel(graph.with_(nodes=tuple(nodes), consts=kept, types=left), model.encodings)
+    program = graph.with_(nodes=tuple(nodes), consts=kept, types=left)
+    chosen = program if program.nodes == graph.nodes else in_order(program)
+    return IntegerModel(chosen, model.encodings)
 
 
 def _packed(node: Node, consts: Mapping[str, Array], target: Target) -> Packed | None:
