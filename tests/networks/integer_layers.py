@@ -17,8 +17,18 @@ from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 from octavo.ops.integer.elementwise import QAdd, add_parameters
 from octavo.ops.integer.fully_connected import QFullyConnected
+from octavo.ops.integer.pool2d import QAveragePool2D
 
-__all__ = ["Layer", "add", "convolution", "depthwise", "fully_connected", "random_inputs", "side_by_side"]
+__all__ = [
+    "Layer",
+    "add",
+    "average_pool",
+    "convolution",
+    "depthwise",
+    "fully_connected",
+    "random_inputs",
+    "side_by_side",
+]
 
 Layer = tuple[IntegerOp, Sequence[TensorType], Sequence[NDArray[np.generic]], tuple[int, ...]]
 """An operator, the types of its activations, its constants, and the shape of its output."""
@@ -126,6 +136,21 @@ def add(rng: np.random.Generator) -> Layer:
     low, high = limits["act_min"], limits["act_max"]
     op = QAdd((1, *shape), strides, strides, act_min=low, act_max=high, **fields)
     return op, [TensorType(shape, "int8")] * 2, [], shape
+
+
+def average_pool(rng: np.random.Generator) -> Layer:
+    """Windows of 1 to 7, strides 1 to 3, any padding, counted or not."""
+    h, w, kh, kw = (int(v) for v in rng.integers((1, 1, 1, 1), (11, 11, 8, 8)))
+    c = int(rng.integers(1, 68))
+    sh, sw = (int(v) for v in rng.integers(1, 4, 2))
+    top, out_h = _window(rng, h, kh, sh)
+    left, out_w = _window(rng, w, kw, sw)
+    limits = _limits(rng)
+    op = QAveragePool2D(
+        h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"],
+        int(rng.integers(0, 2)), limits["input_zero_point"],
+    )  # fmt: skip
+    return op, [TensorType((1, h, w, c), "int8")], [], (1, out_h, out_w, c)
 
 
 def side_by_side(layers: Sequence[Layer]) -> IntegerModel:

@@ -32,9 +32,11 @@ _PORTABLE = (
 
 _DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
 
+_X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
+
 KERNELS: dict[str, Kernel] = {
     name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant)
-    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP))
+    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("x86", _X86))
     for name in names
 }
 """By ``IntegerOp.kernel``."""

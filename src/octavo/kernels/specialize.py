@@ -10,6 +10,10 @@ from octavo.kernels.dsp.conv2d import pack_conv2d
 from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.x86 import add as x86_add
+from octavo.kernels.x86 import average_pool2d as x86_average_pool2d
+from octavo.kernels.x86 import conv2d as x86_conv2d
+from octavo.kernels.x86 import depthwise_conv2d as x86_depthwise_conv2d
 from octavo.lower.lower import IntegerModel
 from octavo.ops.base import IntegerOp
 from octavo.targets import Target
@@ -22,6 +26,13 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "conv2d_s8": pack_conv2d,
         "depthwise_conv2d_s8": pack_depthwise_conv2d,
         "fully_connected_s8": pack_fully_connected,
+    },
+    "x86": {
+        "add_s8": x86_add.pack_add,
+        "average_pool2d_s8": x86_average_pool2d.pack_average_pool2d,
+        "conv2d_s8": x86_conv2d.pack_conv2d,
+        "depthwise_conv2d_s8": x86_depthwise_conv2d.pack_depthwise_conv2d,
+        "fully_connected_s8": x86_conv2d.pack_fully_connected,
     },
 }
 """By feature of a target and kernel of an integer operator."""

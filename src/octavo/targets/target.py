@@ -18,7 +18,7 @@ from octavo.num.options import OPTIONS
 __all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
 ROUNDINGS = ("tflm",)
-FEATURES = ("dsp",)
+FEATURES = ("dsp", "x86")
 
 _NARROW, _WIDE, _UNPACK = 1.0, 1.6, 0.1
 COSTS: Mapping[str, float] = MappingProxyType(
