@@ -5,20 +5,27 @@ from __future__ import annotations
 import ctypes
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.c.emit import emit
 from octavo.c.library import csrc_dir
 from octavo.device.sources import compile_sources, model_sources
 from octavo.device.toolchain import WARNINGS, host_compiler, invoke
 from octavo.errors import OctavoError
+from octavo.kernels.specialize import specialize
+from octavo.lower.liveness import plan_arena
+from octavo.lower.lower import IntegerModel
+from octavo.lower.trim import trim
+from octavo.targets import load_target
 
-__all__ = ["HostModel", "sanitized_run"]
+__all__ = ["HostModel", "host_form", "sanitized_run"]
 
 NATIVE = ("-march=native",)
 _THREAD_LOCAL_ARENA = "-DOCTAVO_ARENA_STORAGE=static _Thread_local"
@@ -80,6 +87,25 @@ class HostModel:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(part, edges[:-1], edges[1:]))
         return outputs
+
+
+@contextmanager
+def host_form(model: IntegerModel) -> Iterator[HostModel]:
+    """``model`` by the kernels for this machine: other C than the one for its target, the same bytes, sooner.
+
+    Example::
+
+        with host_form(build.model) as host:
+            outputs = host.run(inputs)
+    """
+    program = specialize(trim(model).model, load_target("host"))
+    with tempfile.TemporaryDirectory(prefix="octavo-host-") as name:
+        for path, data in emit(program, plan_arena(program.graph), "model").items():
+            file = Path(name) / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        with HostModel(Path(name)) as host:
+            yield host
 
 
 def sanitized_run(
