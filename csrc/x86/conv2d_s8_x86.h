@@ -1,9 +1,9 @@
 /* Convolution for x86-64: x [H, W, C], out [out_h, out_w, O]; weights [blocks, KH, fours, 16, 4] of blocks of 16
  * channels and four neighbouring taps of a kernel row (KW * C of them, then zeros); records [blocks] as in finish.h.
  *
- * The image waits between its padding in scratch, so that a kernel row of any window is contiguous. A tile of the output,
- * some neighbouring pixels by some blocks, accumulates in registers: a step loads four taps of each pixel and of each
- * block and multiplies all with all.
+ * The image waits between its padding in scratch, so that a kernel row of any window is contiguous. A tile of the
+ * output, some neighbouring pixels by some blocks, accumulates in registers: a step loads four taps of each pixel and
+ * of each block and multiplies all with all.
  *
  * All input is read before anything is written.
  */
@@ -84,7 +84,7 @@ OCTAVO_INLINE int32_t octavo_conv2d_s8_x86_blocks(const octavo_conv2d_s8_x86_par
 
 OCTAVO_INLINE int32_t octavo_conv2d_s8_x86_pixels(const octavo_conv2d_s8_x86_params *p)
 {
-    const int32_t most = octavo_min(OCTAVO_X86_TILE / octavo_conv2d_s8_x86_blocks(p), 12);
+    const int32_t most = octavo_min(OCTAVO_X86_TILE / octavo_conv2d_s8_x86_blocks(p), 16);
     const int32_t tiles = (p->out_w + most - 1) / most;
     return (p->out_w + tiles - 1) / tiles;
 }
