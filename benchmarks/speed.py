@@ -1,6 +1,7 @@
-"""Time to quantize EfficientNet-Lite0 and to evaluate ResNet8's integers, beside ONNX Runtime and LiteRT.
+"""Time to quantize EfficientNet-Lite0, to evaluate ResNet8, and of single images, beside ONNX Runtime and LiteRT.
 
-All rows are measured in this run on this machine, with two threads where a tool takes a number of threads.
+All rows are measured in this run on this machine, with two threads where a tool takes a number of threads; single
+images with one.
 """
 
 from __future__ import annotations
@@ -14,22 +15,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.workloads import Workload, efficientnet_lite0, tiny
+from benchmarks.workloads import TINY, Workload, data_folder, efficientnet_lite0, tiny
 from octavo import api
 from octavo.analysis.compare import quantize_inputs
-from octavo.device.host import HostModel
+from octavo.device.host import host_form
+from octavo.lower.lower import lower
 
 __all__ = ["main"]
 
 THREADS = 2
 CALIBRATION = 50
+REPEATS = 30
+IMAGES = 1000
 
 
 def main() -> None:
-    """Seconds, and the ratio to Octavo's."""
+    """Seconds or milliseconds, and the ratio to Octavo's."""
     torch.set_num_threads(THREADS)
     _quantization(efficientnet_lite0())
     _evaluation(tiny("resnet8_cifar10"))
+    _latencies()
 
 
 def _timed(run: Callable[[], Any]) -> tuple[float, Any]:
@@ -76,7 +81,7 @@ def _evaluation(workload: Workload) -> None:
         def integers() -> Any:
             return quantize_inputs(build.model, {name: workload.test})[name].reshape(len(workload.test), -1)
 
-        with HostModel(build.c_dir) as host:
+        with host_form(build.model) as host:
             inputs = integers()
             ours, outputs = _timed(lambda: host.run(inputs))
         theirs, others = _timed(lambda: _litert((build.folder / "model.tflite").read_bytes(), inputs))
@@ -91,11 +96,46 @@ def _evaluation(workload: Workload) -> None:
     )
 
 
-def _litert(model: bytes, inputs: Any) -> Any:
+def _latencies() -> None:
+    """The official int8 models, one image after the other on one thread."""
+    print("One image on one thread, official int8 models (bar: ResNet8 in 0.08 ms)")
+    for name in TINY:
+        path = data_folder() / "mlperf_tiny" / f"{name}_int8.tflite"
+        ours, theirs = _our_latency(path), _fastest(_repeated(_interpreter(path.read_bytes(), 1).invoke))
+        print(
+            f"  {name:16s} octavo {1000 * ours:.4f} ms   LiteRT (XNNPACK, own integers) {1000 * theirs:.4f} ms   "
+            f"ratio {theirs / ours:.2f}",
+            flush=True,
+        )
+
+
+def _our_latency(path: Path) -> float:
+    model = lower(api.load(path))
+    size = sum(model.graph.types[value].nbytes for value in model.graph.inputs)
+    inputs = np.random.default_rng(0).integers(-128, 128, (IMAGES, size)).astype(np.int8)
+    with host_form(model) as host:
+        return _fastest(lambda: host.run(inputs, threads=1))
+
+
+def _repeated(invoke: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: [invoke() for _ in range(IMAGES)]
+
+
+def _fastest(run: Callable[[], Any]) -> float:
+    """Seconds an image of the fastest of many runs of IMAGES."""
+    return min(_timed(run)[0] for _ in range(REPEATS)) / IMAGES
+
+
+def _interpreter(model: bytes, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=model, num_threads=THREADS)
+    interpreter = Interpreter(model_content=model, num_threads=threads)
     interpreter.allocate_tensors()
+    return interpreter
+
+
+def _litert(model: bytes, inputs: Any) -> Any:
+    interpreter = _interpreter(model, THREADS)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     rows = []
     for row in inputs:
