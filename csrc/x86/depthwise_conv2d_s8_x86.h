@@ -1,6 +1,6 @@
 /* Depthwise convolution for x86-64, one output a channel: x [H, W, C], out [out_h, out_w, C]; weights [blocks, KH,
- * fours, 16, 4] of blocks of 16 channels and four neighbouring taps of a kernel row (then zeros); records [blocks] as in
- * finish.h.
+ * fours, 16, 4] of blocks of 16 channels and four neighbouring taps of a kernel row (then zeros); records [blocks] as
+ * in finish.h.
  *
  * Block after block, the planes of 16 channels wait between their padding in scratch, a pixel in 16 bytes: four
  * neighbours are 64 bytes, transposed so that each lane has four taps of its channel.

@@ -1,6 +1,6 @@
 /* Requantization of sixteen channels at once: the double rounding of octavo_requantize by the proof of
- * csrc/dsp/finish.h. A record holds for each lane's channel the bias, as lanes start with
- * it, the multiplier and the shift to the right.
+ * csrc/dsp/finish.h. A record holds, each for sixteen channels, what sums start from, the multipliers, and the shifts to
+ * the right.
  */
 #ifndef OCTAVO_X86_FINISH_H
 #define OCTAVO_X86_FINISH_H

@@ -34,7 +34,7 @@ OCTAVO_INLINE void octavo_x86_lift(uint8_t *restrict to, const int8_t *restrict 
     }
 }
 
-/* The padding on both sides of row y, or all of it outside the image; whether it is inside. bytes are those of a pixel. */
+/* The padding beside row y, or the whole row outside the image; whether it is inside. bytes are those of a pixel. */
 OCTAVO_INLINE int32_t octavo_x86_pad_row(const octavo_x86_image *p, int32_t y, int32_t bytes, uint8_t *row)
 {
     const int32_t inside = y >= 0 && y < p->in_h;

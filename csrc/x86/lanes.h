@@ -1,5 +1,5 @@
-/* Sixteen lanes of int32: what the kernels of this folder are written in. One register of AVX-512, two of AVX2, an array
- * of plain C on any other machine; every function has the same result everywhere, bit for bit.
+/* Sixteen lanes of int32: what the kernels of this folder are written in. One register of AVX-512, two of AVX2, an
+ * array of plain C on any other machine; every function has the same result everywhere, bit for bit.
  *
  * A lane also holds four bytes. octavo_x86_dot multiplies them as uint8 by int8 and adds to 32 bits, modulo 2^32: one
  * instruction where the compiler's macros tell of VNNI, widened to int16 on AVX2 (pmaddubsw would saturate).
@@ -27,7 +27,7 @@
 #include "lanes_plain.h"
 #endif
 
-/* Before a loop of few iterations: written out, so that arrays it indexes become registers, where lanes are registers. */
+/* Before a loop of few iterations: written out, so that arrays it indexes become registers, if lanes are registers. */
 #if defined(OCTAVO_X86_LANES_PLAIN_H)
 #define OCTAVO_X86_UNROLL
 #elif defined(__clang__)

@@ -1,4 +1,6 @@
-/* lanes.h for any machine, left to the compiler to inline: code of a size that compiles soon. Each function's meaning is here; the other files only say it in instructions. */
+/* lanes.h for any machine. Inlining is left to the compiler, so that much C does not become much more code. Each
+ * function's meaning is here; the other files say it in instructions.
+ */
 #ifndef OCTAVO_X86_LANES_PLAIN_H
 #define OCTAVO_X86_LANES_PLAIN_H
 
@@ -53,8 +55,8 @@ static inline octavo_x86_lanes octavo_x86_load_bytes(const int8_t *from)
     return lanes;
 }
 
-/* acc + the sum of four products of a uint8 of x and an int8 of w, modulo 2^32; the order of bytes in a lane is the same in
- * both, whatever it is. */
+/* acc + the sum of four products of a uint8 of x and an int8 of w, modulo 2^32: with w + 128, less what that adds. The
+ * order of the bytes in a lane is the same in x and w, whatever it is. */
 static inline octavo_x86_lanes octavo_x86_dot(octavo_x86_lanes acc, octavo_x86_lanes x, octavo_x86_lanes w)
 {
     for (int32_t i = 0; i < OCTAVO_X86_LANES; ++i) {

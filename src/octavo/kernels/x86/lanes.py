@@ -19,8 +19,8 @@ _LIFT = 128
 def in_lanes(finish: Finish, rows: int) -> dict[str, Array]:
     """Weights int8 [blocks, rows, fours, 16, 4] of taps in ``rows`` equal rows, and records int32 [blocks, 3, 16].
 
-    The kernels sum (x + 128) w from bias - 128 sum w on. Every sum fits in 32 bits: the result is below 2^30 by
-    finish_constants, 128 sum |w| is too, and what is between them may wrap.
+    The kernels sum (x + 128) w, starting from bias - (zero_point + 128) sum w. finish_constants proves that
+    |bias - zero_point sum w| + 128 sum |w| < 2^30, so start and result fit in 32 bits; what is between them may wrap.
     """
     taps = finish.weights.shape[1] // rows
     empty = -len(finish.bias) % LANES
