@@ -9,6 +9,7 @@ from benchmarks import (
     accuracy,
     asymmetric_weights,
     exactness,
+    instructions,
     memory,
     mixed,
     mobilenet,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "mixed": mixed.main,
     "asymmetric_weights": asymmetric_weights.main,
     "memory": memory.main,
+    "instructions": instructions.main,
     "speed": speed.main,
 }
 

@@ -24,7 +24,7 @@ from octavo.quant.mixed import Assignment, evaluate, pareto
 from octavo.quant.observe import observe
 from octavo.quant.place import align
 from octavo.quant.quantize import Scheme
-from octavo.quant.rounding import LeastSquares, least_squares_rounding
+from octavo.quant.rounding import LeastSquares, compensated, least_squares_rounding
 from octavo.targets import load_target
 
 __all__ = ["greedy", "main"]
@@ -109,7 +109,7 @@ def _table(
     def measured(assignment: Assignment) -> str:
         quantized = mixed_quantized(mixture, assignment)
         if rounding is not None:
-            quantized = least_squares_rounding(quantized, workload.calibration, LeastSquares.for_bits(4))
+            quantized = least_squares_rounding(quantized, workload.calibration, compensated(4))
         found = measure(quantized, test, reference)
         return f"{-assignment.noise_db:10.2f}{found.sqnr_db:9.2f}{100 * (found.accuracy or 0):10.2f}"
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from octavo import api
 from octavo.datasets import load_dataset
 from octavo.ir.plan import Quantized
+from octavo.num.formats import find_format
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.samples import gather
-from octavo.quant.rounding import LeastSquares, least_squares_rounding
+from octavo.quant.rounding import LeastSquares, compensated, least_squares_rounding
 
 __all__ = ["main"]
 
@@ -58,7 +59,7 @@ def main() -> None:
         start = time.perf_counter()
         plain = api.quantize(graph, calibration.inputs, "host", format, granularity)
         row(f"{title}: equalization and MSE ranges", plain, time.perf_counter() - start)
-        for settings in (LeastSquares(), LeastSquares.for_bits(4)):
+        for settings in (LeastSquares(), compensated(find_format(format).weights.bits)):
             start = time.perf_counter()
             rounded = least_squares_rounding(plain, calibration.inputs, settings)
             words = "least squares" + (", compensated" if settings.compensate else "")

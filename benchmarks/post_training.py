@@ -20,7 +20,7 @@ from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.samples import gather
-from octavo.quant.rounding import LeastSquares, Reconstruction, least_squares_rounding, reconstruct
+from octavo.quant.rounding import LeastSquares, Reconstruction, compensated, least_squares_rounding, reconstruct
 
 __all__ = ["main"]
 
@@ -47,48 +47,47 @@ class Row:
     data_free: bool = False
 
 
-_NEAREST = LeastSquares()
-_FOUR = LeastSquares.for_bits(4)
+_EIGHT = compensated(8)
 EFFICIENTNET = (
     Row("W8A8 per channel, plain", {}, None, Bar(100, seconds=40)),
-    Row("W8A8 per channel", {}, _NEAREST, Bar(0.3, 99.0, 22.0), "TFLiteConverter full-int8 per-channel"),
+    Row("W8A8 per channel", {}, _EIGHT, Bar(0.3, 99.0, 22.0), "TFLiteConverter full-int8 per-channel"),
     Row("W8A8 per tensor, plain", {"granularity": "per-tensor"}, None, Bar(100, seconds=40)),
     Row(
         "W8A8 per tensor",
         {"granularity": "per-tensor"},
-        _NEAREST,
+        _EIGHT,
         Bar(0.5, 96.5, 14.0),
         "AIMET post_training_tf_enhanced pt W8A8",
     ),
     Row(
         "power of two, per tensor",
         {"format": "power-of-two", "granularity": "per-tensor"},
-        _NEAREST,
+        _EIGHT,
         Bar(2.0, 93.0),
         "esp-ppq esp32s3 W8A8",
     ),
     Row(
         "power of two, per channel",
         {"format": "power-of-two"},
-        _NEAREST,
+        _EIGHT,
         Bar(100, 98.0, 17.0),
         "esp-ppq esp32p4 W8A8",
     ),
     Row("W4A8 per channel, plain", {"format": "int4"}, None, None, "AIMET* min_max pc W4A8"),
-    Row("W4A8 per channel", {"format": "int4"}, _FOUR, Bar(3.0), "AIMET* min_max pc W4A8 +SeqMSE"),
+    Row("W4A8 per channel", {"format": "int4"}, compensated(4), Bar(3.0), "AIMET* min_max pc W4A8 +SeqMSE"),
     Row("W4A8 per channel, blocks", {"format": "int4"}, Reconstruction(), None),
-    Row("W4A8 per group of 32", {"format": "int4", "granularity": "per-group"}, _FOUR),
-    Row("symmetric, per channel", {"format": "symmetric"}, _NEAREST),
-    Row("log2, per channel", {"format": "log2"}, _FOUR),
+    Row("W4A8 per group of 32", {"format": "int4", "granularity": "per-group"}, compensated(4)),
+    Row("symmetric, per channel", {"format": "symmetric"}, _EIGHT),
+    Row("log2, per channel", {"format": "log2"}, compensated(4)),
     Row("W8A8 per channel, no data", {}, None, Bar(0.7), data_free=True),
     Row("W8A8 per tensor, no data", {"granularity": "per-tensor"}, None, Bar(2.0), data_free=True),
 )
 SMALL = (
-    Row("power of two, per tensor", {"format": "power-of-two", "granularity": "per-tensor"}, _NEAREST, Bar(0.5)),
+    Row("power of two, per tensor", {"format": "power-of-two", "granularity": "per-tensor"}, _EIGHT, Bar(0.5)),
     Row("affine, per channel", {}, None, Bar(0.7)),
     Row("affine, per tensor", {"granularity": "per-tensor"}, None, Bar(0.7)),
     Row("symmetric, per channel", {"format": "symmetric"}, None, Bar(0.7)),
-    Row("power of two, per channel", {"format": "power-of-two"}, _NEAREST, Bar(0.7)),
+    Row("power of two, per channel", {"format": "power-of-two"}, _EIGHT, Bar(0.7)),
 )
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs Debian packages where the user may, else names them in one line. Without arguments: the compilers and the
-# emulator that are missing; with --tests also clang, which the tests compile with beside gcc; else the packages named.
+# emulator of Cortex-M that are missing; with --tests also those of RISC-V, and clang, which the tests compile with
+# beside gcc; else the packages named.
 # Never fails: what needs a missing tool says so itself.
 set -u
 tried=.venv/.system_tried
@@ -8,7 +9,11 @@ tried=.venv/.system_tried
 missing=("$@")
 if [ $# -eq 0 ] || [ "$1" = --tests ]; then
   missing=()
-  if [ "${1:-}" = --tests ]; then command -v clang >/dev/null || missing+=(clang); fi
+  if [ "${1:-}" = --tests ]; then
+    command -v clang >/dev/null || missing+=(clang)
+    command -v riscv64-unknown-elf-gcc >/dev/null || missing+=(gcc-riscv64-unknown-elf)
+    command -v qemu-system-riscv32 >/dev/null || missing+=(qemu-system-misc)
+  fi
   command -v "${CC:-cc}" >/dev/null || missing+=(gcc libc6-dev)
   command -v arm-none-eabi-gcc >/dev/null || missing+=(gcc-arm-none-eabi)
   # Without the library, gcc prints the bare name back.

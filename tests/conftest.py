@@ -12,5 +12,5 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def device() -> None:
-    """Ask for this fixture where a test needs the cross compiler and the emulator."""
+    """Ask for this fixture where a test needs an emulated Cortex-M; for other cores call require_device."""
     require_device()

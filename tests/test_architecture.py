@@ -23,7 +23,20 @@ FLOORS = {
     4: ("passes", "quant", "train", "formats", "lower", "targets"),
     5: ("c", "kernels"),
     6: ("device", "analysis", "report"),
-    7: ("__init__", "__main__", "api", "build", "cli", "datasets", "demo", "files", "images", "package", "pipeline"),
+    7: (
+        "__init__",
+        "__main__",
+        "api",
+        "build",
+        "cli",
+        "datasets",
+        "demo",
+        "files",
+        "fit",
+        "images",
+        "package",
+        "pipeline",
+    ),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

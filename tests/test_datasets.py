@@ -79,7 +79,7 @@ def test_inputs_by_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", image=IMAGES, mask=np.ones((70, 2)), labels=np.zeros(70, np.int64))
     dataset = load_dataset(tmp_path / "data.npz")
     assert isinstance(dataset.inputs, dict) and sorted(dataset.inputs) == ["image", "mask"]
-    taken = list(batches(dataset.first(40), 32))
+    taken = list(batches(dataset.some(40), 32))
     assert [len(batch["image"]) for batch in taken if isinstance(batch, dict)] == [32, 8]
     assert [len(batch["mask"]) for batch in taken if isinstance(batch, dict)] == [32, 8]
 
@@ -89,7 +89,15 @@ def test_batches_are_the_inputs_in_order() -> None:
     taken = list(batches(dataset, 32))
     assert [len(batch) for batch in taken] == [32, 32, 6]
     np.testing.assert_array_equal(np.concatenate(taken), IMAGES)
-    assert len(dataset.first(1000)) == 70
+    assert len(dataset.some(1000)) == 70
+
+
+def test_some_samples_are_evenly_spaced_with_their_labels() -> None:
+    """A folder of images comes class by class: the first ones would be of one class."""
+    some = Dataset(IMAGES, np.repeat(np.arange(7), 10)).some(14)
+    assert isinstance(some.inputs, np.ndarray) and some.labels is not None
+    np.testing.assert_array_equal(some.inputs, IMAGES[::5])
+    np.testing.assert_array_equal(some.labels, np.repeat(np.arange(7), 2))
 
 
 @pytest.mark.parametrize(

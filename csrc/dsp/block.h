@@ -8,8 +8,10 @@
 #include "dot.h"
 #include "finish.h"
 
-/* What a block needs to know of its layer; stride is that of pixels, in int16 elements. */
+/* What a block needs to know of its layer; stride is that of pixels, in int16 elements. known says that the compiler
+ * sees all of it as constants. */
 typedef struct {
+    int32_t known;
     int32_t out_c;
     int32_t segments;
     int32_t taps;
@@ -21,6 +23,21 @@ typedef struct {
     int32_t act_max;
 } octavo_dsp_layer;
 
+/* The products of one segment. */
+OCTAVO_INLINE const octavo_word *octavo_dsp_segment(const octavo_dsp_layer *p, octavo_dot_sums *sums, int32_t *first,
+    int32_t pixels, const int16_t *x, const octavo_word *w)
+{
+    w = octavo_dot(sums, pixels, x, p->stride, w, p->taps, p->known);
+    if (p->exact_segments) {
+        OCTAVO_UNROLL
+        for (int32_t i = 0; i < pixels; ++i) {
+            first[i] += 2 * octavo_asr(octavo_sub_wrap(sums->mixed[i], sums->low[i]), 8);
+            sums->mixed[i] = sums->low[i];
+        }
+    }
+    return w;
+}
+
 /* Pixels of all channels at out from the segments at x. With exact_segments each segment's sums stay below 2^23, else
  * those of all segments together do. */
 OCTAVO_INLINE void octavo_dsp_block(const octavo_dsp_layer *p, const int32_t *stream, int32_t pixels,
@@ -30,16 +47,15 @@ OCTAVO_INLINE void octavo_dsp_block(const octavo_dsp_layer *p, const int32_t *st
     for (int32_t o = 0; o < p->out_c; o += 2) {
         octavo_dot_sums sums = {{0, 0, 0}, {0, 0, 0}};
         int32_t first[3] = {0, 0, 0};
-        int32_t second[3];
-        OCTAVO_UNROLL
-        for (int32_t segment = 0; segment < p->segments; ++segment) {
-            w = octavo_dot(&sums, pixels, x[segment], p->stride, w, p->taps);
-            if (p->exact_segments) {
-                OCTAVO_UNROLL
-                for (int32_t i = 0; i < pixels; ++i) {
-                    first[i] += 2 * octavo_asr(octavo_sub_wrap(sums.mixed[i], sums.low[i]), 8);
-                    sums.mixed[i] = sums.low[i];
-                }
+        int32_t second[3] = {0, 0, 0};
+        if (p->known) {
+            OCTAVO_UNROLL
+            for (int32_t segment = 0; segment < p->segments; ++segment) {
+                w = octavo_dsp_segment(p, &sums, first, pixels, x[segment], w);
+            }
+        } else {
+            for (int32_t segment = 0; segment < p->segments; ++segment) {
+                w = octavo_dsp_segment(p, &sums, first, pixels, x[segment], w);
             }
         }
         OCTAVO_UNROLL

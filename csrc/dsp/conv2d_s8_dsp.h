@@ -54,10 +54,11 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_load(
     }
 }
 
-OCTAVO_KERNEL void octavo_conv2d_s8_dsp(
-    const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
+/* The layer by blocks of this many pixels; known says that the compiler sees the parameters. */
+OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params *p, const int8_t *x,
+    const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known)
 {
-    const octavo_dsp_layer layer = {p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
+    const octavo_dsp_layer layer = {known, p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     const int16_t *windows[OCTAVO_CONV2D_S8_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
     octavo_fill_s16(ring, p->ring_size, p->input_zero_point);
@@ -71,19 +72,32 @@ OCTAVO_KERNEL void octavo_conv2d_s8_dsp(
             windows[ky] = ring + (oy * p->stride_h + ky) % p->kernel_h * p->ring_row;
         }
         int32_t left = p->out_w;
-        for (; left >= p->block; left -= p->block) {
-            octavo_dsp_block(&layer, stream, p->block, windows, out);
-            out += p->block * p->out_c;
+        for (; left >= block; left -= block) {
+            octavo_dsp_block(&layer, stream, block, windows, out);
+            out += block * p->out_c;
             for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
-                windows[ky] += p->block * layer.stride;
+                windows[ky] += block * layer.stride;
             }
         }
-        const int32_t rest = p->out_w % p->block;
+        const int32_t rest = p->out_w % block;
         if (rest > 0) {
-            octavo_dsp_block(&layer, stream, rest, windows, out);
+            octavo_dsp_block(&layer, stream, known ? rest : 1, windows, out);
             out += rest * p->out_c;
         }
     }
+}
+
+OCTAVO_KERNEL void octavo_conv2d_s8_dsp(
+    const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
+{
+    octavo_conv2d_s8_dsp_blocks(p, x, stream, out, scratch, p->block, 1);
+}
+
+/* The same, for parameters that differ from call to call. */
+OCTAVO_KERNEL void octavo_conv2d_s8_dsp_any(
+    const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
+{
+    octavo_conv2d_s8_dsp_blocks(p, x, stream, out, scratch, 2, 0);
 }
 
 #endif /* OCTAVO_CONV2D_S8_DSP_H */

@@ -144,30 +144,36 @@ OCTAVO_INLINE void octavo_dot_four(octavo_dot_sums *sums, int32_t i, const int16
     }
 #endif
 
-/* Adds taps products of pixels at x, x + stride, ... (int16 elements) to their sums; returns the weights' end. */
-OCTAVO_INLINE const octavo_word *octavo_dot(
-    octavo_dot_sums *sums, int32_t pixels, const int16_t *x, int32_t stride, const octavo_word *w, int32_t taps)
+/* Adds taps products of pixels at x, x + stride, ... (int16 elements) to their sums; returns the weights' end. known
+ * says that the compiler sees taps and stride as constants. */
+OCTAVO_INLINE const octavo_word *octavo_dot(octavo_dot_sums *sums, int32_t pixels, const int16_t *x, int32_t stride,
+    const octavo_word *w, int32_t taps, int32_t known)
 {
     const octavo_word *const end = w + taps / 2;
 #if OCTAVO_DSP_ASM
-    uint32_t w0, w1, b0, b1, x0, x1;
-    if (pixels == 3) {
-        x += stride;
-        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_THREE, OCTAVO_DOT_THREE)
-    } else if (pixels == 2) {
-        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_TWO, OCTAVO_DOT_TWO)
-    } else {
-        OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_ONE, OCTAVO_DOT_ONE)
+    if (known) {
+        uint32_t w0, w1, b0, b1, x0, x1;
+        if (pixels == 3) {
+            x += stride;
+            OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_THREE, OCTAVO_DOT_THREE)
+        } else if (pixels == 2) {
+            OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_TWO, OCTAVO_DOT_TWO)
+        } else {
+            OCTAVO_DOT_UNROLLED(OCTAVO_DOT_ASM_ONE, OCTAVO_DOT_ONE)
+        }
+        return w;
     }
 #else
+    (void)known;
+#endif
     for (; w < end; w += 2, x += 4) {
         const uint32_t w0 = octavo_load_word(w);
         const uint32_t w1 = octavo_load_word(w + 1);
+        OCTAVO_UNROLL
         for (int32_t i = 0; i < pixels; ++i) {
             octavo_dot_four(sums, i, x + i * stride, w0, w1);
         }
     }
-#endif
     return w;
 }
 

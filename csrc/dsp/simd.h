@@ -6,6 +6,7 @@
 #ifndef OCTAVO_DSP_SIMD_H
 #define OCTAVO_DSP_SIMD_H
 
+#include "../inline.h"
 #include "../octavo.h"
 
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__ARM_FEATURE_SIMD32) && __ARM_FEATURE_SIMD32
@@ -13,25 +14,6 @@
 #define OCTAVO_DSP 1
 #else
 #define OCTAVO_DSP 0
-#endif
-
-/* Parts of a kernel, always inlined so that the compiler sees a layer's constants; OCTAVO_KERNEL is the kernel itself. */
-#if defined(__GNUC__)
-#define OCTAVO_INLINE static inline __attribute__((always_inline))
-#else
-#define OCTAVO_INLINE static inline
-#endif
-#ifndef OCTAVO_KERNEL
-#define OCTAVO_KERNEL OCTAVO_INLINE
-#endif
-
-/* Before a loop of few iterations: written out, so that arrays it indexes become registers. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define OCTAVO_UNROLL _Pragma("GCC unroll 16")
-#define OCTAVO_UNROLL_FOUR _Pragma("GCC unroll 4")
-#else
-#define OCTAVO_UNROLL
-#define OCTAVO_UNROLL_FOUR
 #endif
 
 /* A word of memory at an address that is a multiple of 4; its bytes may belong to elements of any type. */

@@ -7,15 +7,8 @@
 #ifndef OCTAVO_X86_LANES_H
 #define OCTAVO_X86_LANES_H
 
+#include "../inline.h"
 #include "../octavo.h"
-
-#ifndef OCTAVO_INLINE
-#if defined(__GNUC__)
-#define OCTAVO_INLINE static inline __attribute__((always_inline))
-#else
-#define OCTAVO_INLINE static inline
-#endif
-#endif
 
 #define OCTAVO_X86_LANES 16
 

@@ -15,7 +15,9 @@ from octavo.num.formats import Format, find_format
 from octavo.package import export
 from octavo.passes import normalize
 from octavo.pipeline import climb, gather, split, without_calibration
+from octavo.pipeline.choices import Choices
 from octavo.pipeline.layers import with_layers
+from octavo.pipeline.learned import RECONSTRUCTION
 from octavo.pipeline.mixed import Mixing
 from octavo.pipeline.rung import Stage, silent
 from octavo.quant.data_free import InputRange
@@ -23,7 +25,8 @@ from octavo.quant.mixed import Budget
 from octavo.quant.observe import Batch
 from octavo.quant.quantize import Scheme
 from octavo.quant.rounding import Reconstruction
-from octavo.targets import Target, load_target
+from octavo.quant.rounding.checkpoint import Checkpoint
+from octavo.targets import load_target
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,26 +135,34 @@ def quantize(
     """
     if isinstance(graph, Quantized):
         raise OctavoError(graph.graph.name, "is quantized already", "Export it as it is, or load the float model.")
-    if max_drop is not None and not 0 <= max_drop < 100:
-        raise OctavoError(f"max_drop {max_drop}", "is not a number of points", "Give 0 or more, below 100.")
     chosen, wanted = load_target(target), find_format(format)
-    check_format(wanted, chosen)
+    normalized = normalize(graph)
+    place = None if checkpoint is None else Path(checkpoint)
+    Choices(
+        wanted,
+        granularity,
+        ranges,
+        weight_ranges,
+        equalization,
+        layers or {},
+        options,
+        budget,
+        max_drop,
+        seed,
+        data=calibration is not None,
+        labels=labels is not None,
+        input_range=input_range is not None,
+        checkpoint=place is not None,
+    ).check(normalized, chosen)
+    if place is not None:
+        Checkpoint.check(place)
     methods = ranges or ("minmax" if calibration is None else "mse"), weight_ranges
     scheme = Scheme(wanted.with_weights(granularity), *methods)
-    if budget is not None and not options:
-        raise OctavoError("budget", "has no options to choose from", "Give options, as ('int8', 'int4').")
-    if options and layers:
-        raise OctavoError("layers", "have no effect where options choose", "Leave out layers, or options.")
-    if calibration is None and labels is not None:
-        raise OctavoError("labels", "belong to no calibration data", "Give evaluation_labels with evaluation samples.")
-    normalized = normalize(graph)
     scheme = with_layers(normalized, scheme, layers or {}, chosen)
     held = None if evaluation is None else gather(normalized, evaluation, evaluation_labels)[0]
     if calibration is None:
         divided = without_calibration(normalized, held)
     else:
-        if input_range is not None:
-            raise OctavoError("input_range", "has no effect where there are calibration data", "Leave it out.")
         samples, notes = gather(normalized, calibration, labels)
         divided = split(samples, held, max_drop is not None, seed)
         divided = replace(divided, notes=(*notes, *divided.notes))
@@ -166,18 +177,8 @@ def quantize(
         Mixing(tuple(options), budget) if options else None,
         input_range,
         reconstruction,
-        None if checkpoint is None else Path(checkpoint),
+        place,
     )
-    if checkpoint is not None:
-        Path(checkpoint).unlink(missing_ok=True)
+    if place is not None and any(row["rung"] == RECONSTRUCTION for row in quantized.plan.trail):
+        place.unlink(missing_ok=True)
     return quantized
-
-
-def check_format(format: Format, target: Target) -> None:
-    """OctavoError unless the target allows the format."""
-    if format.name not in target.formats:
-        raise OctavoError(
-            f"format {format.name}",
-            f"is not one that target {target.name} has",
-            f"Use one of {', '.join(target.formats)}, or another target.",
-        )

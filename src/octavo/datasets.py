@@ -14,9 +14,11 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
 from octavo.images import Preprocessing, read_images
+from octavo.num.evenly import evenly
 
 __all__ = ["Array", "Dataset", "Inputs", "Preprocessing", "batches", "load_dataset"]
 
@@ -43,8 +45,8 @@ class Dataset:
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values()))) if isinstance(self.inputs, dict) else len(self.inputs)
 
-    def __getitem__(self, part: slice) -> Dataset:
-        """The samples of a slice, as views."""
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> Dataset:
+        """The samples of a slice, as views, or those at some places."""
         taken: Inputs = (
             {name: array[part] for name, array in self.inputs.items()}
             if isinstance(self.inputs, dict)
@@ -52,9 +54,9 @@ class Dataset:
         )
         return Dataset(taken, None if self.labels is None else self.labels[part])
 
-    def first(self, count: int) -> Dataset:
-        """The first ``count`` samples, or all when there are fewer."""
-        return self[:count]
+    def some(self, count: int) -> Dataset:
+        """``count`` samples, evenly spaced, or all when there are fewer."""
+        return self[evenly(len(self), count)] if count < len(self) else self
 
 
 def batches(dataset: Dataset, size: int = 32) -> Iterator[Inputs]:

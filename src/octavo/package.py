@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from octavo import __version__
 from octavo.build import Build
 from octavo.c.emit import emit
 from octavo.c.packages import package_files
+from octavo.c.sharing import check_optimize, shared_calls
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
+from octavo.fit import check_fit, const_bytes, model_bytes
 from octavo.formats.native import write_quantized
 from octavo.formats.onnx import write_onnx_qdq
 from octavo.formats.tflite import write_tflite
@@ -38,23 +41,36 @@ VECTORS = 4
 MANIFEST_VERSION = 1
 
 
-def export(quantized: Quantized, folder: str | Path, name: str = "model", target: str | None = None) -> Build:
+def export(
+    quantized: Quantized,
+    folder: str | Path,
+    name: str = "model",
+    target: str | None = None,
+    optimize: str = "speed",
+    ram: int | None = None,
+    flash: int | None = None,
+) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
     ``name`` becomes the prefix of the C functions and the name of the folder with the C, which is a library for CMake,
     Arduino, ESP-IDF, Zephyr and PlatformIO. ``target`` defaults to the one the network was quantized for.
+    ``optimize`` is speed, balanced or size: whether layers get code of their own or share it (octavo.c.sharing).
+    ``ram`` and ``flash``, in bytes, are what the network may take; those of the target when not given.
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
+    check_optimize(optimize)
     wanted = target or quantized.plan.target or "cortex-m4"
     chosen = load_target(wanted)
+    chosen = replace(chosen, ram_bytes=ram or chosen.ram_bytes, flash_bytes=flash or chosen.flash_bytes)
     model = lower(quantized)
     verify(model.graph, "integer graph")
     trimmed = trim(model)
     program = specialize(trimmed.model, chosen)
     arena = plan_arena(program.graph, chosen.alignment)
-    _check_fit(program, arena, chosen)
-    library = emit(program, arena, name, _golden(model))
+    check_fit(program, arena, chosen)
+    macs = {node.name: layer(trimmed.model, node)["macs"] for node in trimmed.model.graph.nodes}
+    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize))
     library |= package_files(name, __version__, library)
     files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
@@ -62,7 +78,7 @@ def export(quantized: Quantized, folder: str | Path, name: str = "model", target
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
-    manifest = _manifest(trimmed, program, arena, chosen, name, refused)
+    manifest = {**_manifest(trimmed, program, arena, chosen, name, macs), "optimize": optimize, "not_written": refused}
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -100,41 +116,6 @@ def _try(path: str, write: Callable[[], bytes], files: dict[str, bytes], refused
         refused[path] = str(error)
 
 
-def model_bytes(model: IntegerModel) -> int:
-    """Bytes of all constants that the model's C carries."""
-    used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
-    return sum(model.graph.types[value].nbytes for value in used)
-
-
-def _check_fit(model: IntegerModel, arena: Arena, target: Target) -> None:
-    data = model_bytes(model)
-    if data > target.flash_bytes:
-        biggest = max(model.graph.nodes, key=lambda node: _const_bytes(model, node))
-        raise OctavoError(
-            biggest.source or biggest.name,
-            f"the weights take {data:,} bytes, {target.name} has {target.flash_bytes:,} bytes of flash; this layer is "
-            f"the largest with {_const_bytes(model, biggest):,}",
-            "Choose a narrower network or a target with more flash.",
-        )
-    if arena.size > target.ram_bytes:
-        graph = model.graph
-        widest = max(graph.nodes, key=lambda n: sum(graph.types[v].nbytes for v in _moving(model, n)))
-        raise OctavoError(
-            widest.source or widest.name,
-            f"the arena takes {arena.size:,} bytes, {target.name} has {target.ram_bytes:,} bytes of RAM; this layer "
-            "holds the most at once",
-            "Lower the input's resolution, or choose a target with more RAM.",
-        )
-
-
-def _moving(model: IntegerModel, node: Node) -> list[str]:
-    return [value for value in (*node.inputs, *node.outputs) if value not in model.graph.consts]
-
-
-def _const_bytes(model: IntegerModel, node: Node) -> int:
-    return sum(model.graph.types[value].nbytes for value in node.inputs if value in model.graph.consts)
-
-
 def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
     """Random inputs and what the integer executor makes of them."""
     rng = np.random.default_rng(2026)
@@ -148,10 +129,9 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
 
 
 def _manifest(
-    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, refused: dict[str, str]
+    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, macs: dict[str, int]
 ) -> dict[str, Any]:
     model = trimmed.model
-    macs = {node.name: layer(model, node)["macs"] for node in model.graph.nodes}
     calls = [node for node in program.graph.nodes if not _integer_op(node).alias]
     layers = [{**layer(program, node), "macs": macs[node.name]} for node in calls]
     return {
@@ -162,6 +142,8 @@ def _manifest(
         "rounding": target.arithmetic.rounding,
         "inputs": [_port(model, value) for value in model.graph.inputs],
         "outputs": [_port(model, value) for value in model.graph.outputs],
+        "ram_bytes": target.ram_bytes,
+        "flash_bytes": target.flash_bytes,
         "macs": sum(entry["macs"] for entry in layers),
         "model_bytes": model_bytes(program),
         "arena_bytes": arena.size,
@@ -170,7 +152,6 @@ def _manifest(
         "arena_offsets": dict(arena.offsets),
         "layers": layers,
         "idle_channels": {name: {"dropped": lost, "of": whole} for name, (lost, whole) in trimmed.dropped.items()},
-        "not_written": refused,
     }
 
 
@@ -192,7 +173,7 @@ def layer(model: IntegerModel, node: Node) -> dict[str, Any]:
         "macs": _integer_op(node).macs(inputs, outputs),
         "input_bytes": sum(moving),
         "output_bytes": sum(t.nbytes for t in outputs),
-        "const_bytes": _const_bytes(model, node),
+        "const_bytes": const_bytes(model, node),
     }
 
 

@@ -28,7 +28,7 @@ Case = tuple[Example, list[np.ndarray], np.ndarray]
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 
-def _cases(seed: int) -> list[Case]:
+def example_cases(seed: int) -> list[Case]:
     """All examples of all operators with inputs and the Python result."""
     rng = np.random.default_rng(seed)
     cases = []
@@ -63,7 +63,7 @@ def _call(index: int, case: Case) -> str:
     )
 
 
-def _source(cases: list[Case]) -> str:
+def example_calls(cases: list[Case]) -> str:
     includes = [f'#include "{kernel.header}"' for kernel in KERNELS.values()]
     return "\n".join([*includes, *(_call(i, case) for i, case in enumerate(cases))])
 
@@ -98,13 +98,13 @@ def test_headers_compile_alone(compiler: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    return _cases(7)
+    return example_cases(7)
 
 
 @pytest.fixture(scope="module")
 def library(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder = tmp_path_factory.mktemp("kernels")
-    (folder / "cases.c").write_text(_source(cases))
+    (folder / "cases.c").write_text(example_calls(cases))
     target = folder / "cases.so"
     _compile(["gcc", *STRICT, "-O3", "-shared", "-fPIC", "-I", csrc_dir(), folder / "cases.c", "-o", target])
     return ctypes.CDLL(str(target))
@@ -137,7 +137,7 @@ def test_in_place(library: ctypes.CDLL, cases: list[Case]) -> None:
 
 def _executable(cases: list[Case]) -> str:
     """A program that compares every case, with buffers of the exact size on the heap."""
-    parts = ["#include <stdlib.h>", _source(cases)]
+    parts = ["#include <stdlib.h>", example_calls(cases)]
     body = []
     for index, (_, inputs, expected) in enumerate(cases):
         arrays = [*inputs, expected]
@@ -156,7 +156,7 @@ def _executable(cases: list[Case]) -> str:
 
 def test_sanitizers(tmp_path: Path) -> None:
     source, program = tmp_path / "program.c", tmp_path / "program"
-    source.write_text(_executable(_cases(11)))
+    source.write_text(_executable(example_cases(11)))
     flags = ["-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     _compile(["gcc", *flags, "-I", csrc_dir(), source, "-o", program])
     done = subprocess.run([program], capture_output=True, text=True)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.cli.networks import LAYERS, SAMPLES, octavo, save_data
 from tests.oracles.data import data_path
+from tests.oracles.device import require_device
 
 Capture = pytest.CaptureFixture[str]
 
@@ -138,10 +139,12 @@ def test_written_outputs_can_be_read_by_others(shelf: Path, tmp_path: Path, caps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.npy"]
 
 
-def test_run_and_profile_on_a_core(shelf: Path, tmp_path: Path, capsys: Capture, device: None) -> None:
+@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+def test_run_and_profile_on_a_core(shelf: Path, tmp_path: Path, capsys: Capture, core: str) -> None:
+    require_device(core)
     np.save(tmp_path / "x.npy", np.load(shelf / "data.npz")["inputs"][:2])
     outputs = []
-    for on in ("host", "cortex-m4"):
+    for on in ("host", core):
         answer = octavo(
             capsys, "run", shelf / "build", "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy",
             "--on", on, "--json",
@@ -151,7 +154,7 @@ def test_run_and_profile_on_a_core(shelf: Path, tmp_path: Path, capsys: Capture,
     np.testing.assert_array_equal(*outputs)
     assert all(name in row["source"] for name, row in zip(LAYERS, answer.document["layers"], strict=True))
     assert answer.document["instructions"] >= sum(row["instructions"] for row in answer.document["layers"]) > 1000
-    profile = octavo(capsys, "profile", shelf / "build", "--on", "cortex-m4", "--json").document
+    profile = octavo(capsys, "profile", shelf / "build", "--on", core, "--json").document
     assert profile["instructions"] > 1000 and profile["code_bytes"] > 0
     assert profile["arena_bytes"] >= profile["arena_lower_bound_bytes"] > 0
     assert sum(row["macs"] for row in profile["layers"]) == 2100

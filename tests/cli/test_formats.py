@@ -129,3 +129,17 @@ def test_the_picture_is_the_same_each_time(shelf: Path, tmp_path: Path, capsys: 
 )
 def test_wrong_usage(arguments: tuple[str, ...], capsys: Capture) -> None:
     assert octavo(capsys, "formats", *arguments).code == 2
+
+
+def test_flags_without_effect_are_refused(shelf: Path, capsys: Capture) -> None:
+    model, data = shelf / "tiny.onnx", ("--calibration", shelf / "data.npz")
+    for flags, named in (
+        (data, "--calibration"),
+        (("--ranges", "kl"), "--ranges"),
+        (("--layer", LAYERS[0], *data), "--calibration"),
+        (("--layer", LAYERS[0], "--ranges", "kl"), "--ranges"),
+        (("--tensor", "x", *data, "--weight-ranges", "minmax"), "--weight-ranges"),
+        (("--tensor", "x", *data, "--granularity", "per-group"), "--granularity"),
+    ):
+        answer = octavo(capsys, "formats", model, *flags)
+        assert answer.code == 1 and f"{named}" in answer.err and "has no effect" in answer.err, flags

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from octavo.api import load
+from octavo.ir.graph import Graph
 from tests.cli.networks import octavo
+from tests.networks.undecided import undecided
 
 Capture = pytest.CaptureFixture[str]
 
@@ -46,8 +49,12 @@ def test_float16_goes_to_onnx_only(shelf: Path, tmp_path: Path, capsys: Capture)
 
 
 def test_the_ladder_tells_its_story(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    graph = load(shelf / "tiny.onnx")
+    assert isinstance(graph, Graph)
+    images, labels = undecided(graph, np.random.default_rng(5).normal(size=(2000, 2, 5, 5)).astype(np.float32), 40)
+    np.savez(tmp_path / "hard.npz", inputs=images, labels=labels)
     command = (
-        "compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--evaluation", shelf / "data.npz",
+        "compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--evaluation", tmp_path / "hard.npz",
         "--format", "int4", "--max-drop", "0", "-o", tmp_path / "build",
     )  # fmt: skip
     document = octavo(capsys, *command, "--json").document
@@ -105,7 +112,7 @@ def test_without_data_the_batch_norms_tell_the_ranges(tmp_path: Path, capsys: Ca
     for flags, said in (
         (("--calibration", tmp_path / "data.npy"), "contradicts"),
         (("--input-range", "wide"), "two numbers"),
-        (("--equalization", "align"), "needs calibration data"),
+        (("--equalization", "align", "--format", "power-of-two"), "needs calibration data"),
     ):
         refused = octavo(capsys, *command, *flags)
         assert refused.code == 1 and said in refused.err, refused.err
@@ -126,7 +133,8 @@ def test_a_budget_chooses_the_bits_of_layers_and_prints_the_front(shelf: Path, t
     for flags, said in (
         (("--mixed", "int8,int4", "--budget", "bytes=1"), "that the smallest choice takes"),
         (("--mixed", "int8,int4"), "without a budget"),
-        (("--mixed", "int8,int1", "--budget", "bytes=1k"), "is unknown"),
+        (("--mixed", "int8,int1", "--budget", "bytes=1k"), "'int1'"),
+        (("--mixed", ",", "--budget", "bytes=1k"), "names ''"),
         (("--budget", "bytes=1k"), "no options"),
         (("--mixed", "int8", "--budget", "bytes"), "no amount"),
         (("--mixed", "int8", "--budget", "weight=1"), "mac-bits"),

@@ -118,8 +118,28 @@ def test_a_network_too_large_for_the_target(
     target = tmp_path / "tiny.toml"
     target.write_text(f'name = "tiny"\ndescription = "little"\nflash_bytes = {flash}\nram_bytes = {ram}\n')
     answer = _compile(capsys, shelf, tmp_path / "build", "--target", target)
-    _refused(answer, f"the {word} take", "tiny has 64 bytes")
+    _refused(answer, f"the {word} take", "of 64 bytes", "too many", "would")
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_does_not_fit_the_users_limits_is_told_with_numbers_and_a_remedy(
+    shelf: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    def answer(*flags: object) -> Answer:
+        return _compile(capsys, shelf, tmp_path / "build", *flags)
+
+    assert answer("--ram", "64K", "--flash", "1M", "--json").code == 0
+    manifest = json.loads((tmp_path / "build" / "manifest.json").read_text())
+    assert (manifest["ram_bytes"], manifest["flash_bytes"]) == (65536, 1048576)
+    arena, data = manifest["arena_bytes"], manifest["model_bytes"]
+    assert answer("--ram", arena, "--flash", data).code == 0, "what is just enough fits"
+    _refused(
+        answer("--ram", arena - 1), f"the arena takes {arena} of {arena - 1} bytes", "1 too many", "in place of 5 x 5"
+    )
+    both = answer("--ram", arena - 1, "--flash", "100")
+    _refused(both, "the arena takes", f"the weights take {data} of 100 bytes", "of the channels in every layer")
+    for amount in ("64G", "-1", "0", "much", "1.5K"):
+        _refused(answer(f"--ram={amount}"), "--ram", "64K")
 
 
 @pytest.mark.parametrize(
@@ -279,3 +299,27 @@ def test_json_is_alone_on_standard_output(shelf: Path, tmp_path: Path, capsys: C
         answer = octavo(capsys, *command, "--json")
         assert answer.code == 0 and answer.err == "", answer
         assert isinstance(json.loads(answer.out), dict) and answer.out.count("\n") == 1
+
+
+def test_flags_without_effect_on_a_quantized_model_are_refused(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert _compile(capsys, shelf, tmp_path / "build").code == 0
+    model = tmp_path / "build" / "model.tflite"
+    for flags in (("--calibration-samples", 3), ("--checkpoint", tmp_path / "work"), ("--seed", 0), ("--data-free",)):
+        _refused(octavo(capsys, "compile", model, "-o", tmp_path / "again", *flags), "quantized already", flags[0])
+
+
+def test_what_cannot_be_is_refused_before_the_work(
+    shelf: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*arguments: object, **more: object) -> None:
+        pytest.fail("the work began")
+
+    monkeypatch.setattr("octavo.api.climb", work)
+    for flags, words in (
+        (("--format", "float16"), ("float16", "octavo quantize")),
+        (("--mixed", "int8,"), ("--mixed", "int8,int4")),
+        (("--mixed", "int8,int4", "--budget", "bytes=many"), ("budget", "no amount")),
+        (("--checkpoint", tmp_path / "work"), ("checkpoint", "max_drop")),
+        (("--max-drop", "1", "--checkpoint", shelf), ("checkpoint", "no place for a file")),
+    ):
+        _refused(_compile(capsys, shelf, tmp_path / "build", *flags), *words)

@@ -21,6 +21,7 @@ from octavo.quant.quantize import Scheme, quantize_graph
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack, unpack
 from octavo.targets import load_target
+from tests.oracles.device import require_device
 from tests.oracles.tflm import run_tflm
 
 SAMPLES = 7
@@ -112,8 +113,9 @@ def test_host_sanitizers_and_micro_equal_the_executor(build: Build, samples) -> 
         np.testing.assert_array_equal(value, expected[name])
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4"])
-def test_boards_equal_the_executor(build: Build, samples, name: str, device: None) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "rv32imc"])
+def test_boards_equal_the_executor(build: Build, samples, name: str) -> None:  # type: ignore[no-untyped-def]
+    require_device(name)
     (given, expected), graph = samples, build.model.graph
     result = run_on_board(build.c_dir, load_target(name), pack(graph, graph.inputs, given))
     np.testing.assert_array_equal(result.outputs, pack(graph, graph.outputs, expected))

@@ -18,7 +18,7 @@ from octavo.num.formats import FORMATS, find_format
 from octavo.ops import Add, Clip, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Mul, Reshape, Sigmoid, Softmax
 from octavo.package import export
 from octavo.quant.quantize import Scheme, quantize_graph
-from octavo.quant.rounding import LeastSquares, least_squares_rounding
+from octavo.quant.rounding import compensated, least_squares_rounding
 from octavo.quant.simulate import simulate
 from octavo.run.integer_run import integer_run
 
@@ -64,7 +64,7 @@ def integers(q: Quantized, count: int = 6) -> np.ndarray:
 def test_python_c_and_interpreter_agree(name: str, granularity: str, tmp_path: Path) -> None:
     q = quantized(name, granularity)
     if name != "16x8":
-        q = least_squares_rounding(q, data(), LeastSquares.for_bits(4))
+        q = least_squares_rounding(q, data(), compensated(4))
     model, x = lower(q), integers(q)
     expected = integer_run(model.graph, {"x": x})[model.graph.outputs[0]].numpy().reshape(len(x), -1)
     build: Build = export(q, tmp_path / "build", target="host")

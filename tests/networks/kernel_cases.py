@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,21 +26,16 @@ from tests.networks.integer_layers import (
     side_by_side,
 )
 
-__all__ = ["TARGETS", "Case", "layers", "written"]
+__all__ = ["Case", "layers", "written"]
 
-TARGETS = {"dsp": "cortex-m4", "x86": "host"}
-"""By variant, a target that has it."""
 SAMPLES = 4
-_KINDS: dict[str, tuple[Callable[[np.random.Generator], Layer], ...]] = {
-    "dsp": (fully_connected, add),
-    "x86": (fully_connected, add, average_pool),
-}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A specialized model, the folder of its C, packed inputs and what the integer executor makes of them."""
+    """A model, its form for a variant, the folder of its C, packed inputs, and the integer executor's answers."""
 
+    model: IntegerModel
     program: IntegerModel
     folder: Path
     inputs: np.ndarray
@@ -55,7 +50,7 @@ class Case:
             start = stop
 
 
-def layers(seed: int, count: int, variant: str) -> list[Layer]:
+def layers(seed: int, count: int) -> list[Layer]:
     """All kinds in turn; every third convolution is pointwise, every second depthwise one 3 x 3."""
     rng = np.random.default_rng(seed)
     made = []
@@ -63,19 +58,21 @@ def layers(seed: int, count: int, variant: str) -> list[Layer]:
         made += [
             convolution(rng, (1, 1) if i % 3 == 0 else ((3, 3) if i % 3 == 1 else None)),
             depthwise(rng, (3, 3) if i % 2 else None),
-            *(kind(rng) for kind in _KINDS[variant]),
+            fully_connected(rng),
+            add(rng),
+            average_pool(rng),
         ]
     return made
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:
-    """The layers side by side for a target of the variant, as C in ``folder``."""
+    """The layers side by side for a target that has only the variant, as C in ``folder``."""
     model = side_by_side(made)
-    program = specialize(model, load_target(TARGETS[variant]))
+    program = specialize(model, replace(load_target("host"), features=(variant,)))
     inputs = random_inputs(model, SAMPLES, np.random.default_rng(seed))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
     for path, data in emit(program, plan_arena(program.graph), "model", (inputs, outputs)).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     ends = model.graph.inputs, model.graph.outputs
-    return Case(program, folder, pack(model.graph, ends[0], inputs), pack(model.graph, ends[1], outputs))
+    return Case(model, program, folder, pack(model.graph, ends[0], inputs), pack(model.graph, ends[1], outputs))

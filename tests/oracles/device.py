@@ -7,22 +7,20 @@ import shutil
 
 import pytest
 
-__all__ = ["DEVICE_TOOLS", "missing_device_tools", "require_device"]
+from octavo.targets import ARCHITECTURES, load_target
 
-DEVICE_TOOLS = {"arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi", "qemu-system-arm": "qemu-system-arm"}
-
-
-def missing_device_tools() -> list[str]:
-    """The programs of DEVICE_TOOLS that are not on PATH."""
-    return [tool for tool in DEVICE_TOOLS if shutil.which(tool) is None]
+__all__ = ["require_device"]
 
 
-def require_device() -> None:
-    """Return when cross compiler and emulator are there; otherwise skip, or fail under OCTAVO_REQUIRE_DEVICE=1."""
-    missing = missing_device_tools()
+def require_device(name: str = "cortex-m4") -> None:
+    """Return when the target's compiler and emulator are there; else skip, or fail under OCTAVO_REQUIRE_DEVICE=1."""
+    board = load_target(name).board
+    assert board is not None
+    tools = ARCHITECTURES[board.architecture].tools
+    missing = [tool for tool in tools if shutil.which(tool) is None]
     if not missing:
         return
-    packages = " ".join(DEVICE_TOOLS[tool] for tool in missing)
+    packages = " ".join(tools[tool] for tool in missing)
     message = f"{', '.join(missing)} not found; apt-get install {packages}"
     if os.environ.get("OCTAVO_REQUIRE_DEVICE") == "1":
         pytest.fail(f"{message} (OCTAVO_REQUIRE_DEVICE=1)", pytrace=False)

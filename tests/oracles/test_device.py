@@ -19,6 +19,8 @@ def test_missing_tools_skip(no_tools: None, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("OCTAVO_REQUIRE_DEVICE", raising=False)
     with pytest.raises(pytest.skip.Exception, match="apt-get install gcc-arm-none-eabi .*qemu-system-arm"):
         require_device()
+    with pytest.raises(pytest.skip.Exception, match="apt-get install gcc-riscv64-unknown-elf qemu-system-misc"):
+        require_device("rv32imc")
 
 
 def test_missing_tools_fail_where_they_are_promised(no_tools: None, monkeypatch: pytest.MonkeyPatch) -> None:

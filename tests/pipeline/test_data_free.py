@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 import octavo
 from octavo.errors import OctavoError
@@ -59,7 +62,11 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(OctavoError, match="no batch-norm statistics"):
         octavo.quantize(bare, None, input_range=RANGE)
     with pytest.raises(OctavoError, match="needs calibration data"):
-        octavo.quantize(GRAPH, None, equalization="align", input_range=RANGE)
+        octavo.quantize(GRAPH, None, format="power-of-two", equalization="align", input_range=RANGE)
+    with pytest.raises(OctavoError, match="logits of samples"):
+        octavo.quantize(GRAPH, None, ranges="cross-entropy", input_range=RANGE)
+    with pytest.raises(OctavoError, match=r"no input of the network. It has x"):
+        octavo.quantize(GRAPH, None, input_range={"y": RANGE})
     with pytest.raises(OctavoError, match="low below high"):
         octavo.quantize(GRAPH, None, input_range=(1.0, 1.0))
     with pytest.raises(OctavoError, match="has no effect"):
@@ -71,3 +78,51 @@ def test_nothing_depends_on_chance() -> None:
     assert plans[0].qparams == plans[1].qparams
     for name, bias in plans[0].biases.items():
         np.testing.assert_array_equal(bias, plans[1].biases[name])
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 1e-5, 1e-7])
+def test_a_nearly_dead_channel_does_not_stretch_the_others(gamma: float) -> None:
+    """Its weights are all but zero, its bias is not: a factor that lifts the weights would lift the bias out of range.
+
+    Zeros pad the next layer, so that nothing can be absorbed.
+    """
+    torch.manual_seed(0)
+    norm = torch.nn.BatchNorm2d(16)
+    body = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3, padding=1), norm, torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 16, 3, padding=1, groups=16), torch.nn.BatchNorm2d(16), torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 16, 1), torch.nn.BatchNorm2d(16), torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(16, 10),
+    )  # fmt: skip
+    data = torch.randn(256, 3, 16, 16)
+    for _ in range(60):
+        body(data)
+    with torch.no_grad():
+        norm.weight[3], norm.bias[3] = gamma, 1.0
+    graph = octavo.load(body.eval(), data[:1])
+    choices: dict[str, Any] = {"granularity": "per-tensor", "input_range": (-4.0, 4.0)}
+    even = octavo.quantize(graph, None, **choices)
+    plain = octavo.quantize(graph, None, **choices, equalization="none")
+    found = [octavo.compare(graph, quantized, data[:64]).outputs[0].sqnr_db for quantized in (even, plain)]
+    assert found[0] > found[1] - 3
+    assert any("nearly dead keep their scale" in note for note in even.plan.notes)
+
+
+def test_what_absorption_could_not_reach_is_told() -> None:
+    torch.manual_seed(0)
+    norm = torch.nn.BatchNorm2d(8)
+    body = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1), norm, torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3, padding=1),
+        torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        torch.nn.Linear(8, 4),
+    )  # fmt: skip
+    with torch.no_grad():
+        norm.bias.fill_(5.0)
+    graph = octavo.load(body.eval(), torch.zeros(1, 3, 8, 8))
+    notes = octavo.quantize(graph, None, granularity="per-tensor", input_range=(-3.0, 3.0)).plan.notes
+    assert any(note.startswith("absorption left out") and "zeros pad" in note for note in notes)
+
+
+def test_inputs_without_a_given_range_are_told_one_by_one() -> None:
+    notes = octavo.quantize(GRAPH, None, input_range={}).plan.notes
+    assert any(note.startswith("input x: estimated") for note in notes)

@@ -204,3 +204,9 @@ def test_encodings_of_symmetric_formats_hold_the_range(low: float, high: float) 
             assert scale * top >= peak * (1 - 1e-7)
         if format.power_of_two:
             assert np.log2(scale) == np.rint(np.log2(scale)) and (scale == 1.0 or scale * 63.5 < peak)
+
+
+def test_kl_leaves_the_many_levels_of_int16_to_mse() -> None:
+    statistics = [TensorStatistics().update(torch.from_numpy(np.random.default_rng(0).laplace(size=(32, 16, 16, 4))))]
+    assert find_ranges("kl")(statistics, WIDE) == find_ranges("mse")(statistics, WIDE)
+    assert find_ranges("kl")(statistics, SYMMETRIC) != find_ranges("mse")(statistics, SYMMETRIC)

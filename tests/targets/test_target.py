@@ -19,13 +19,14 @@ machine = "mps2-an386"
 flags = ["-mcpu=cortex-m4", "-mthumb"]
 flash = [0, 65536]
 ram = [0x20000000, 65536]
-systick_hz = 25000000
+counter_hz = 25000000
 """
 
 
 def test_every_target_loads() -> None:
     names = available_targets()
-    assert {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "host"} <= set(names)
+    arm = {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"}
+    assert {*arm, "rv32imc", "host"} <= set(names)
     for name in names:
         target = load_target(name)
         assert target.name == name and target.description
@@ -56,7 +57,9 @@ def test_costs_complete_the_defaults(tmp_path: Path) -> None:
         (('"-mthumb"', '"-o/etc/passwd"'), "flags"),
         (("mps2-an386", "mps2;rm"), "machine"),
         (("[0, 65536]", "[0]"), "flash"),
-        (("25000000", "1"), "systick_hz"),
+        (("machine =", 'cpu = "rv32;rm"\nmachine ='), "cpu 'rv32;rm' is not a name"),
+        (("machine =", 'architecture = "riscv64"\nmachine ='), "architecture 'riscv64' is unknown, allowed: cortex-m"),
+        (("25000000", "1"), "counter_hz"),
         (("[board]", '[arithmetic]\nrounding = "up"\n[board]'), "tflm"),
         (("[board]", "[bored]"), "bored"),
         (("= 65536", "= ["), "Invalid"),
@@ -67,7 +70,7 @@ def test_costs_complete_the_defaults(tmp_path: Path) -> None:
         (("ram_bytes", "formats = []\nram_bytes"), "formats is .*, not a list of texts"),
         (('"a board"', "5"), "description is 5, not a text"),
         (("[0, 65536]", "[0.5, 65536]"), "flash is .*, not a list of whole numbers"),
-        (("25000000", "25e6"), "systick_hz is .*, not a whole number"),
+        (("25000000", "25e6"), "counter_hz is .*, not a whole number"),
         (('["-mcpu=cortex-m4", "-mthumb"]', "[]"), "flags is .*, not a list of texts"),
         (("name =", "arithmetic = 3\nname ="), "arithmetic must be a table"),
         (('name = "mine"\n', ""), "lacks the keys name"),
@@ -75,7 +78,7 @@ def test_costs_complete_the_defaults(tmp_path: Path) -> None:
         (("[board]", "[costs]\nint9 = 1.0\n[board]"), "costs 'int9' is unknown, allowed: int8"),
         (("[board]", "[costs]\nint4 = -1.0\n[board]"), "costs of int4 are -1.0, not a positive number"),
         (("[board]", "[costs]\nint4 = true\n[board]"), "costs of int4 are True, not a positive number"),
-        (("systick_hz = 25000000\n", ""), "lacks the keys systick_hz"),
+        (("counter_hz = 25000000\n", ""), "lacks the keys counter_hz"),
     ],
 )
 def test_wrong_files_are_refused(tmp_path: Path, change: tuple[str, str], word: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from octavo.c.kernels import kernel_headers
+from octavo.c.kernels import KERNELS, kernel_headers
 from octavo.c.library import library_files
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
 from octavo.ir.graph import Array, Node
@@ -36,11 +36,12 @@ def emit(
     arena: Arena,
     prefix: str,
     vectors: tuple[Mapping[str, Array], Mapping[str, Array]] | None = None,
+    shared: frozenset[str] = frozenset(),
 ) -> dict[str, bytes]:
     """The C files by relative path: the library in ``src/``, its self-test in ``selftest/``.
 
-    ``vectors`` are golden inputs and outputs by name [N, ...] in the model's integers, for the self-test;
-    there is none without them.
+    ``vectors`` are golden inputs and outputs by name [N, ...] in the model's integers, for the self-test; there is
+    none without them. ``shared`` names the nodes that call one copy of their kernel (octavo.c.sharing).
     """
     check_prefix(prefix)
     used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
@@ -48,7 +49,7 @@ def emit(
     headers = kernel_headers(model.graph)
     texts = {
         f"src/{prefix}.h": _header(model, arena, names),
-        f"src/{prefix}.c": _source(model, arena, names, headers),
+        f"src/{prefix}.c": _source(model, arena, names, headers, shared),
         f"src/{prefix}_data.h": _data(model, names, declare=True),
         f"src/{prefix}_data.c": _data(model, names, declare=False),
         "selftest/glue.h": _glue(model, names),
@@ -147,7 +148,7 @@ static inline {type_} {p}_quantize_input{index}(float x)
     return "\n".join(parts)
 
 
-def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]) -> str:
+def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str], shared: frozenset[str]) -> str:
     p, u, graph = names.prefix, names.upper, model.graph
     lines = [_BANNER, f'#include "{p}.h"', "", "#include <string.h>", ""]
     lines += [f'#include "{p}_data.h"', *(f'#include "octavo/{header}"' for header in ("octavo.h", *headers)), ""]
@@ -170,17 +171,35 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
         for index, value in enumerate(values):
             place = _at(model, arena, value)
             lines += [f"{_c_type(model, value)} *{p}_{side}{index}(void)", "{", f"    return {place};", "}", ""]
+    calls = [node for node in graph.nodes if not _op(node).alias]
+    for node in {_op(node).kernel: node for node in calls if node.name in shared}.values():
+        lines += _copy_of_kernel(node, model, names)
     lines += [f"void {p}_run({_arguments(model)})", "{"]
     for index, value in enumerate(graph.inputs):
         lines += _copy(_at(model, arena, value), f"in{index}", f"{u}_INPUT{index}_SIZE")
-    calls = [node for node in graph.nodes if not _op(node).alias]
     for layer, node in enumerate(calls):
-        lines += [f"    OCTAVO_MARK({layer});", *_call(node, model, arena, names)]
+        lines += [f"    OCTAVO_MARK({layer});", *_call(node, model, arena, names, node.name in shared)]
     lines.append(f"    OCTAVO_MARK({len(calls)});")
     for index, value in enumerate(graph.outputs):
         lines += _copy(f"out{index}", _at(model, arena, value), f"{u}_OUTPUT{index}_SIZE")
     lines += ["}", ""]
     return "\n".join(lines)
+
+
+def _copy_of_kernel(node: Node, model: IntegerModel, names: _Names) -> list[str]:
+    """A function of the model's own that its calls share: the kernel, compiled once for any sizes."""
+    op, types = _op(node), model.graph.types
+    inputs = [f"const {pointer_type(types[value].dtype)} *in{index}" for index, value in enumerate(node.inputs)]
+    outputs = [f"{_c_type(model, node.outputs[0])} *out", *(["void *scratch"] if op.scratch() else [])]
+    given = [f"in{index}" for index, _ in enumerate(node.inputs)] + ["out", *(["scratch"] if op.scratch() else [])]
+    return [
+        f"static OCTAVO_SHARED void {names.prefix}_{op.kernel}(",
+        f"    const octavo_{op.kernel}_params *p, {', '.join([*inputs, *outputs])})",
+        "{",
+        f"    {KERNELS[op.kernel].shared}(p, {', '.join(given)});",
+        "}",
+        "",
+    ]
 
 
 def _copy(target: str, source: str, size: str) -> list[str]:
@@ -193,7 +212,7 @@ def _op(node: Node) -> IntegerOp:
     return node.op
 
 
-def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names) -> list[str]:
+def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: bool) -> list[str]:
     """A block with the parameters and the kernel call."""
     op: Any = _op(node)
     parameters = ", ".join(f".{field.name} = {literal(getattr(op, field.name))}" for field in fields(op))
@@ -212,7 +231,7 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names) -> list[
         f"    {{ /* {comment(node.source)} */",
         f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",
         *table,
-        f"        octavo_{op.kernel}({arguments});",
+        f"        {names.prefix if shared else 'octavo'}_{op.kernel}({arguments});",
         "    }",
     ]
 

@@ -13,11 +13,17 @@ __all__ = ["KERNELS", "Kernel", "kernel_headers"]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A C function and the header, relative to csrc, that defines it."""
+    """A C function and the header, relative to csrc, that defines it.
+
+    ``shared`` is the function for calls whose parameters the compiler does not see as constants, "" where there is
+    none; it is smaller than ``worth`` calls with code of their own.
+    """
 
     function: str
     header: str
     variant: str = "portable"
+    shared: str = ""
+    worth: int = 0
 
 
 _PORTABLE = (
@@ -31,12 +37,23 @@ _PORTABLE = (
 )  # fmt: skip
 
 _DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
-
+_MVE = (
+    "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
+    "pointwise_s8_mve",
+)  # fmt: skip
 _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
 
+_SHARED = {
+    "add_s8_dsp": ("octavo_add_s8_dsp", 3),
+    "conv2d_s8_dsp": ("octavo_conv2d_s8_dsp_any", 2),
+    "depthwise_conv2d_s8_dsp": ("octavo_depthwise_conv2d_s8_dsp", 5),
+    "fully_connected_s8_dsp": ("octavo_fully_connected_s8_dsp", 3),
+    "pointwise_s8_dsp": ("octavo_pointwise_s8_dsp_any", 2),
+}
+
 KERNELS: dict[str, Kernel] = {
-    name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant)
-    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("x86", _X86))
+    name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant, *_SHARED.get(name, ("", 0)))
+    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("mve", _MVE), ("x86", _X86))
     for name in names
 }
 """By ``IntegerOp.kernel``."""

@@ -56,7 +56,9 @@ Equalize = Annotated[
 MaxDrop = Annotated[
     Optional[float], typer.Option(min=0.0, help="Points that may be lost; learned rounding follows if need be.")  # noqa: UP045
 ]
-Count = Annotated[Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples.")]  # noqa: UP045
+Count = Annotated[
+    Optional[int], typer.Option("--calibration-samples", min=1, help="Use only so many samples, evenly spaced.")  # noqa: UP045
+]
 DataFree = Annotated[
     Optional[bool],  # noqa: UP045
     typer.Option("--data-free", help="Without calibration data: ranges from the model's batch norms."),
@@ -73,7 +75,11 @@ BudgetText = Annotated[
 Checkpoint = Annotated[
     Optional[Path], typer.Option(help="File with which interrupted learned rounding goes on.")  # noqa: UP045
 ]
-Seed = Annotated[Optional[int], typer.Option(min=1, help="Of the split of the samples.")]  # noqa: UP045
+Ram = Annotated[
+    Optional[str], typer.Option(help="Bytes of RAM that may be used, as 64K; default: the target's.")  # noqa: UP045
+]
+Flash = Annotated[Optional[str], typer.Option(help="Bytes of flash that may be used, as 256K.")]  # noqa: UP045
+Seed = Annotated[Optional[int], typer.Option(min=0, help="Of the split of the samples; 0 by default.")]  # noqa: UP045
 
 
 @app.command("compile")
@@ -86,6 +92,11 @@ def compile_command(
     input_range: InputRange = None,
     target: TargetName = None,
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
+    ram: Ram = None,
+    flash: Flash = None,
+    optimize: Annotated[
+        Optional[str], typer.Option(help="speed (default), balanced or size: whether layers share code.")  # noqa: UP045
+    ] = None,
     format: Format = None,
     granularity: Granularity = None,
     ranges: Ranges = None,
@@ -147,7 +158,9 @@ def _given(flags: dict[str, object]) -> dict[str, object]:
 def eval_command(
     folder: Folder,
     data: Annotated[Path, typer.Option(help="Samples and labels: .npz, .npy or a folder of images.")],
-    samples: Annotated[Optional[int], typer.Option(min=1, help="Use only so many samples.")] = None,  # noqa: UP045
+    samples: Annotated[
+        Optional[int], typer.Option(min=1, help="Use only so many samples, evenly spaced.")  # noqa: UP045
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -228,7 +241,7 @@ def formats_command(
         raise typer.BadParameter("--svg draws one tensor: give --tensor or --layer")
     from octavo.cli.formats import Choice, show_formats
 
-    choice = Choice(format, granularity, weight_ranges or "mse", ranges or "mse")
+    choice = Choice(format, granularity, weight_ranges, ranges)
     show_formats(model, tensor, layer, choice, (calibration, samples, config), (svg, log), json)
 
 

@@ -12,6 +12,7 @@ import typer
 
 from octavo import api
 from octavo.build import Build, evaluate, profile, run
+from octavo.c.sharing import check_optimize
 from octavo.c.text import check_prefix
 from octavo.cli import tables
 from octavo.cli.document import emit
@@ -19,9 +20,12 @@ from octavo.cli.progress import progress, stages
 from octavo.datasets import Dataset, Preprocessing, load_dataset
 from octavo.errors import OctavoError
 from octavo.files import check_replaceable, replace_file
+from octavo.fit import parse_bytes
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
+from octavo.num.formats import find_format
+from octavo.num.options import OPTIONS
 from octavo.package import write_quantization
 from octavo.targets import Target, load_target
 
@@ -37,26 +41,28 @@ __all__ = [
 
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
 CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
+DATA = ("calibration", "calibration_samples", "evaluation", "data_free", "input_range")
 KEYS = (
     "model",
     "output",
-    "calibration",
-    "evaluation",
-    "data_free",
-    "input_range",
     "target",
     "name",
+    "optimize",
+    "ram",
+    "flash",
+    *DATA,
     *CHOICES,
     "layers",
     "mixed",
     "budget",
-    "calibration_samples",
     "preprocessing",
 )
 # The keys that are not texts.
 TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "calibration_samples": ((int,), "a whole number, 1 or more"),
-    "seed": ((int,), "a whole number, 1 or more"),
+    "ram": ((int, str), 'bytes, as 65536 or "64K"'),
+    "flash": ((int, str), 'bytes, as 262144 or "256K"'),
+    "seed": ((int,), "a whole number, 0 or more"),
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
     "preprocessing": ((dict,), "a section"),
@@ -80,7 +86,7 @@ def _config(path: Path | None) -> dict[str, Any]:
         raise OctavoError(str(path), f"has the unknown keys {', '.join(unknown)}", f"Allowed: {', '.join(KEYS)}.")
     for key, value in table.items():
         kinds, wanted = TYPES.get(key, ((str,), "a text in quotes"))
-        if type(value) not in kinds or (kinds == (int,) and value < 1):
+        if type(value) not in kinds or (kinds == (int,) and value < (key != "seed")):
             raise OctavoError(f"{path}, {key}", f"is {value!r}", f"Give {wanted}.")
     for key in ("model", "output", "calibration", "evaluation", "checkpoint"):
         if key in table:
@@ -98,9 +104,23 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
     """Load, calibrate, quantize, write everything."""
     options, target = _options(flags, config)
     check_prefix(str(options.get("name", "model")))
+    check_optimize(str(options.get("optimize", "speed")))
+    limits = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}
+    format = find_format(str(options.get("format", "affine")))
+    if "C" not in format.forms:
+        raise OctavoError(
+            f"format {format.name}",
+            "has no integer form, and C needs one",
+            "Use octavo quantize, which writes " + " and ".join(format.forms) + ", or another format.",
+        )
     quantized = _quantized(options)
     build = api.export(
-        quantized, options["output"], options.get("name", "model"), str(options.get("target", target.name))
+        quantized,
+        options["output"],
+        options.get("name", "model"),
+        str(options.get("target", target.name)),
+        str(options.get("optimize", "speed")),
+        **limits,
     )
     if json:
         emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})
@@ -137,7 +157,7 @@ def _quantized(options: Mapping[str, Any]) -> Quantized:
     loaded = api.load(options["model"])
     if not isinstance(loaded, Quantized):
         return _calibrated(loaded, options)
-    for key in ("calibration", "evaluation", "data_free", "input_range", "layers", "mixed", "budget", *CHOICES):
+    for key in (*DATA, "layers", "mixed", "budget", *CHOICES):
         if key in options:
             flag = f"--{key.replace('_', '-')}"
             raise OctavoError(
@@ -153,7 +173,7 @@ def _story(quantized: Quantized) -> dict[str, Any]:
 
 def calibration_data(path: Path, config: Path | None, samples: int | None) -> Dataset:
     """The samples of --calibration with the preprocessing of --config."""
-    return _first(load_dataset(path, _preprocessing(_config(config))), samples)
+    return _some(load_dataset(path, _preprocessing(_config(config))), samples)
 
 
 def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
@@ -167,12 +187,14 @@ def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
     for key in ("calibration", "calibration_samples"):
         if key in options and data_free:
             raise OctavoError("--data-free", f"contradicts --{key.replace('_', '-')}", "Give one of them.")
+    chosen = {key: options[key] for key in CHOICES if key in options}
+    chosen |= {"layers": _layers(options), "options": _mixed(options), "budget": _budget(options)}
+    chosen |= {"input_range": _input_range(options)}
     preprocessing = _preprocessing(options)
     dataset = None
     if not data_free:
-        dataset = _first(load_dataset(Path(options["calibration"]), preprocessing), options.get("calibration_samples"))
+        dataset = _some(load_dataset(Path(options["calibration"]), preprocessing), options.get("calibration_samples"))
     held = load_dataset(Path(options["evaluation"]), preprocessing) if "evaluation" in options else None
-    chosen = {key: options[key] for key in CHOICES if key in options}
     with stages() as stage:
         return api.quantize(
             graph,
@@ -181,10 +203,6 @@ def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
             labels=None if dataset is None else dataset.labels,
             evaluation=None if held is None else held.inputs,
             evaluation_labels=None if held is None else held.labels,
-            input_range=_input_range(options),
-            layers=_layers(options),
-            options=tuple(part.strip() for part in str(options.get("mixed", "")).split(",") if part.strip()),
-            budget=_budget(options),
             progress=stage,
             **chosen,
         )
@@ -210,6 +228,18 @@ def _layers(options: Mapping[str, Any]) -> dict[str, str]:
     return dict(layers)
 
 
+def _mixed(options: Mapping[str, Any]) -> tuple[str, ...]:
+    if "mixed" not in options:
+        return ()
+    names = tuple(part.strip() for part in str(options["mixed"]).split(","))
+    unknown = [name for name in names if name not in OPTIONS]
+    if unknown:
+        raise OctavoError(
+            "--mixed", f"names {', '.join(map(repr, unknown))}", f"Use some of {', '.join(OPTIONS)}, as int8,int4."
+        )
+    return names
+
+
 def _budget(options: Mapping[str, Any]) -> api.Budget | None:
     """KIND=AMOUNT, the amount with k for a thousand or M for a million."""
     if "budget" not in options:
@@ -223,8 +253,8 @@ def _budget(options: Mapping[str, Any]) -> api.Budget | None:
         raise OctavoError(f"budget {text}", "is no amount", "Give one as bytes=200k or latency=12M.") from error
 
 
-def _first(dataset: Dataset, count: int | None) -> Dataset:
-    return dataset if count is None else dataset.first(count)
+def _some(dataset: Dataset, count: int | None) -> Dataset:
+    return dataset if count is None else dataset.some(count)
 
 
 def _summary(build: Build) -> dict[str, Any]:
@@ -235,7 +265,7 @@ def _summary(build: Build) -> dict[str, Any]:
 def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path | None, json: bool) -> None:
     """Float against integer over a data set."""
     build = Build.open(folder)
-    dataset = _first(load_dataset(data, _preprocessing(_config(config))), samples)
+    dataset = _some(load_dataset(data, _preprocessing(_config(config))), samples)
     with progress("evaluating", len(dataset)) as advance:
         result = evaluate(build, dataset.inputs, dataset.labels, advance)
     document = {

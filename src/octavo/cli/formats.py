@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,12 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Choice:
-    """Which formats to show, and how their ranges are found."""
+    """Which formats to show, and how their ranges are found; None for all formats, and for mse."""
 
     format: str | None
     granularity: str | None
-    weight_ranges: str
-    ranges: str
+    weight_ranges: str | None
+    ranges: str | None
 
 
 def show_formats(
@@ -50,15 +50,20 @@ def show_formats(
     """All layers, or one tensor. ``data`` is calibration, how many samples, configuration; ``picture`` file, log."""
     loaded = api.load(model)
     graph = loaded.graph if isinstance(loaded, Quantized) else loaded
+    calibration, samples, _ = data
+    of_activations = {"calibration": calibration, "calibration-samples": samples, "ranges": choice.ranges}
     if tensor is None and layer is None:
+        _refuse("layers' weights", of_activations)
         _layers(graph, choice, json)
         return
     weights = find_layer(graph, layer) if layer is not None else find_tensor(graph, str(tensor))
     if weights is not None:
+        _refuse("weights", of_activations)
         rows = _weight_rows(weights, choice)
         title = f"{weights.source}: {weights.kind} weights {list(weights.values.shape)}"
         values, low, high = _histogram(weights.values)
     else:
+        _refuse("an activation", {"weight-ranges": choice.weight_ranges, "granularity": choice.granularity})
         rows, values, low, high = _activation_rows(graph, str(tensor), choice, data)
         title = f"{tensor}: activation {list(graph.types[str(tensor)].shape)}"
     svg, log = picture
@@ -74,6 +79,13 @@ def show_formats(
         tables.effects(title, rows)
         if svg is not None:
             tables.written(svg, {})
+
+
+def _refuse(shown: str, flags: Mapping[str, object]) -> None:
+    """OctavoError for a flag that was given and has no meaning for what is shown."""
+    for flag, value in flags.items():
+        if value is not None:
+            raise OctavoError(f"--{flag}", f"has no effect on {shown}", "Leave it out, or choose another --tensor.")
 
 
 def _layers(graph: Graph, choice: Choice, json: bool) -> None:
@@ -104,8 +116,9 @@ def _layers(graph: Graph, choice: Choice, json: bool) -> None:
 
 
 def _weight_rows(weights: LayerWeights, choice: Choice) -> list[Effect]:
+    method = choice.weight_ranges or "mse"
     found = format_effects(
-        weights.values, weights.channel_axis, choice.granularity, choice.weight_ranges, weights.sharing, weights.source
+        weights.values, weights.channel_axis, choice.granularity, method, weights.sharing, weights.source
     )
     return _chosen(found, choice.format)
 
@@ -133,7 +146,7 @@ def _activation_rows(
     if path is None:
         raise OctavoError(f"tensor {tensor}", "is an activation: it needs samples", "Give --calibration.")
     dataset = calibration_data(path, config, samples)
-    found, statistics = activation_effects(graph, list(batches(dataset)), tensor, choice.ranges)
+    found, statistics = activation_effects(graph, list(batches(dataset)), tensor, choice.ranges or "mse")
     return _chosen(found, choice.format), histogram(statistics, BINS), *statistics.minmax.range
 
 

@@ -50,6 +50,15 @@ def _count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
+def _of(planned: int, measured: int | None, limit: int) -> str:
+    """What two parts take together, of what may be used."""
+    if measured is None:
+        return "-"
+    total = planned + measured
+    verdict = "fits" if total <= limit else f"{total - limit:,} too many"
+    return f"{total:,} of {limit:,} bytes: {verdict}"
+
+
 def story(plan: QuantPlan) -> None:
     """What was tried, how it ended, and what must be said."""
     if plan.trail:
@@ -75,11 +84,15 @@ def story(plan: QuantPlan) -> None:
         _CONSOLE.print(table)
     report = plan.verdict.get("report")
     if report is not None:
-        low, high = report["drop_95"]
-        _CONSOLE.print(
-            f"On {report['samples']} samples that no rung has seen: drop {report['drop']:.2f} points "
-            f"(95 %: {low:.2f} to {high:.2f}), agreement {report['agreement']:.2%}, SQNR {report['sqnr_db']:.2f} dB"
-        )
+        said = []
+        if report["drop_95"] is not None:
+            low, high = report["drop_95"]
+            said = [
+                f"drop {report['drop']:.2f} points (95 %: {low:.2f} to {high:.2f})",
+                f"agreement {report['agreement']:.2%}",
+            ]
+        sqnr = "no noise" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.2f} dB"
+        _CONSOLE.print(f"On {report['samples']} samples that no rung has seen: {', '.join([*said, sqnr])}")
     for note in plan.notes:
         _CONSOLE.print(f"note: {note}", style="yellow")
 
@@ -149,8 +162,10 @@ def profiled(build: Build, target: str, result: Profile) -> None:
     totals.add_row("instructions", _count(result.instructions))
     totals.add_row("RAM: arena", f"{result.arena_bytes:,} bytes (lower bound {result.arena_lower_bound_bytes:,})")
     totals.add_row("RAM: stack", f"{_count(result.stack_bytes)} bytes")
+    totals.add_row("RAM: both", _of(result.arena_bytes, result.stack_bytes, build.manifest["ram_bytes"]))
     totals.add_row("flash: model data", f"{result.model_bytes:,} bytes")
     totals.add_row("flash: code", f"{_count(result.code_bytes)} bytes, with start-up and the test harness")
+    totals.add_row("flash: both", _of(result.model_bytes, result.code_bytes, build.manifest["flash_bytes"]))
     _CONSOLE.print(totals)
 
 

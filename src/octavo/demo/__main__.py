@@ -93,19 +93,15 @@ def _write_data(samples: Samples, folder: Path) -> tuple[Path, Path]:
 
 def _board(console: Console, target: str) -> str | None:
     """The core to emulate, or None with one line that says what to install."""
-    missing = commands.emulator_missing()
-    if not missing:
+    tools = commands.missing_tools(target)
+    if not tools:
         return target
+    missing, packages = " and ".join(tools), " ".join(tools.values())
     if os.environ.get("OCTAVO_REQUIRE_DEVICE") == "1":
         raise OctavoError(
-            "emulated core",
-            f"{missing} not found although OCTAVO_REQUIRE_DEVICE=1",
-            "Install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm.",
+            "emulated core", f"{missing} not found although OCTAVO_REQUIRE_DEVICE=1", f"Install {packages}."
         )
-    console.print(
-        f"[yellow]·[/] no emulated core: {missing} not found "
-        "(apt install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm)"
-    )
+    console.print(f"[yellow]·[/] no emulated core: {missing} not found (apt install {packages})")
     return None
 
 

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
+from octavo.targets import ARCHITECTURES, load_target
 
-__all__ = ["Evaluation", "Layer", "Profile", "emulator_missing", "evaluate", "profile", "run"]
-
-_DEVICE_TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
+__all__ = ["Evaluation", "Layer", "Profile", "evaluate", "missing_tools", "profile", "run"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,11 @@ class Profile:
     layers: tuple[Layer, ...]
 
 
-def emulator_missing() -> str:
-    """Names of the tools that an emulated core needs and that are not installed; empty when it can run."""
-    return " and ".join(tool for tool in _DEVICE_TOOLS if shutil.which(tool) is None)
+def missing_tools(target: str) -> dict[str, str]:
+    """The programs that emulating a target needs and that are not installed, with the Debian packages of each."""
+    board = load_target(target).board
+    tools = ARCHITECTURES[board.architecture].tools if board else {}
+    return {tool: packages for tool, packages in tools.items() if shutil.which(tool) is None}
 
 
 def evaluate(folder: Path, data: Path) -> Evaluation:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from octavo.device.firmware import Firmware, build_firmware, require_board
 from octavo.device.toolchain import emulator, invoke
 from octavo.errors import OctavoError
-from octavo.targets import Target
+from octavo.targets import ARCHITECTURES, Target
 
 __all__ = ["DeviceRun", "run_on_board"]
 
@@ -24,7 +24,8 @@ SECONDS = 1800.0
 class DeviceRun:
     """Outputs int8 [N, bytes], and what one inference cost on average.
 
-    ``instructions_per_tick`` is measured on the board by loops of known length. Counts resolve one SysTick tick.
+    ``instructions_per_tick`` is measured on the board by loops of known length. Counts resolve one tick of
+    its counter.
     """
 
     outputs: NDArray[np.int8]
@@ -42,13 +43,15 @@ def run_on_board(c_dir: Path, target: Target, inputs: NDArray[np.int8], seconds:
     Raises OctavoError when a tool is missing, the program does not fit the board, faults, or does not end in time.
     """
     board = require_board(target)
-    qemu = emulator()
+    architecture = ARCHITECTURES[board.architecture]
+    qemu = emulator(architecture)
     with tempfile.TemporaryDirectory(prefix="octavo-device-") as name:
         folder = Path(name)
         firmware = build_firmware(c_dir, target, folder)
         (folder / "inputs.bin").write_bytes(np.ascontiguousarray(inputs, np.int8).tobytes())
         command = [
-            qemu, "-machine", board.machine, "-nographic", "-monitor", "none", "-serial", "none",
+            qemu, "-machine", board.machine, *(("-cpu", board.cpu) if board.cpu else ()), *architecture.emulator_flags,
+            "-nographic", "-monitor", "none", "-serial", "none",
             "-icount", "shift=0", "-semihosting-config", "enable=on,target=native", "-kernel", str(firmware.path),
         ]  # fmt: skip
         result = invoke(f"run on {target.name}", command, folder, seconds)

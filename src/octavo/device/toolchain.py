@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from octavo.errors import OctavoError
+from octavo.targets import Architecture
 
-__all__ = ["WARNINGS", "arm_compiler", "arm_size", "emulator", "host_compiler", "invoke"]
+__all__ = ["WARNINGS", "cross_compiler", "emulator", "host_compiler", "invoke", "section_sizes"]
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
-_ARM_PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 
 
 def _find(name: str, what: str, packages: str) -> str:
@@ -28,19 +28,22 @@ def host_compiler() -> str:
     return _find(os.environ.get("CC", "cc"), "host C compiler", "gcc libc6-dev")
 
 
-def arm_compiler() -> str:
-    """arm-none-eabi-gcc."""
-    return _find("arm-none-eabi-gcc", "Arm compiler", _ARM_PACKAGES)
+def cross_compiler(architecture: Architecture) -> str:
+    """The C compiler of a family of cores."""
+    return _find(architecture.compiler, "cross compiler", architecture.compiler_packages)
 
 
-def arm_size() -> str:
-    """arm-none-eabi-size."""
-    return _find("arm-none-eabi-size", "Arm binutils", _ARM_PACKAGES)
+def section_sizes(architecture: Architecture, elf: Path) -> dict[str, int]:
+    """Bytes of the sections of an ELF file, by name."""
+    program = _find(f"{architecture.prefix}size", "binutils", architecture.compiler_packages)
+    listing = invoke("section sizes", [program, "-A", "-d", str(elf)], elf.parent).stdout
+    rows = (line.split() for line in listing.splitlines())
+    return {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[0].startswith(".")}
 
 
-def emulator() -> str:
-    """qemu-system-arm."""
-    return _find("qemu-system-arm", "emulator", "qemu-system-arm")
+def emulator(architecture: Architecture) -> str:
+    """QEMU for a family of cores."""
+    return _find(architecture.emulator, "emulator", architecture.emulator_packages)
 
 
 def invoke(what: str, command: Sequence[str], folder: Path, seconds: float = 600) -> subprocess.CompletedProcess[str]:

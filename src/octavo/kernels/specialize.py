@@ -9,11 +9,17 @@ from octavo.kernels.dsp.add import pack_add
 from octavo.kernels.dsp.conv2d import pack_conv2d
 from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
+from octavo.kernels.mve.add import pack_add as pack_add_mve
+from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
+from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
-from octavo.kernels.x86 import add as x86_add
-from octavo.kernels.x86 import average_pool2d as x86_average_pool2d
-from octavo.kernels.x86 import conv2d as x86_conv2d
-from octavo.kernels.x86 import depthwise_conv2d as x86_depthwise_conv2d
+from octavo.kernels.x86.add import pack_add as pack_add_x86
+from octavo.kernels.x86.average_pool2d import pack_average_pool2d as pack_average_pool2d_x86
+from octavo.kernels.x86.conv2d import pack_conv2d as pack_conv2d_x86
+from octavo.kernels.x86.conv2d import pack_fully_connected as pack_fully_connected_x86
+from octavo.kernels.x86.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_x86
 from octavo.lower.lower import IntegerModel
 from octavo.ops.base import IntegerOp
 from octavo.targets import Target
@@ -27,12 +33,19 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "depthwise_conv2d_s8": pack_depthwise_conv2d,
         "fully_connected_s8": pack_fully_connected,
     },
+    "mve": {
+        "add_s8": pack_add_mve,
+        "average_pool2d_s8": pack_average_pool2d_mve,
+        "conv2d_s8": pack_conv2d_mve,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "fully_connected_s8": pack_fully_connected_mve,
+    },
     "x86": {
-        "add_s8": x86_add.pack_add,
-        "average_pool2d_s8": x86_average_pool2d.pack_average_pool2d,
-        "conv2d_s8": x86_conv2d.pack_conv2d,
-        "depthwise_conv2d_s8": x86_depthwise_conv2d.pack_depthwise_conv2d,
-        "fully_connected_s8": x86_conv2d.pack_fully_connected,
+        "add_s8": pack_add_x86,
+        "average_pool2d_s8": pack_average_pool2d_x86,
+        "conv2d_s8": pack_conv2d_x86,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_x86,
+        "fully_connected_s8": pack_fully_connected_x86,
     },
 }
 """By feature of a target and kernel of an integer operator."""

@@ -37,7 +37,7 @@ class Absorbed:
 
 @dataclass(frozen=True)
 class Absorption:
-    """The graph, what was absorbed, and why the rest was not (source of the first layer, reason)."""
+    """The graph, what was absorbed, and what could not be (source of the first layer, reason)."""
 
     graph: Graph
     absorbed: tuple[Absorbed, ...]
@@ -53,22 +53,24 @@ def absorb_biases(graph: Graph, spread: float = 3.0) -> Absorption:
     c, so that their range is less wide; after equalization, whose large factors make high biases, that helps most.
 
     Means and deviations are Graph.moments, which follow. A clip from above (ReLU6, Minimum) moves along exactly.
-    Nothing is absorbed where zeros pad the second layer's input (they would have to become -c), and what is not
-    absorbed is listed with its reason.
+    Nothing is absorbed where zeros pad the second layer's input (they would have to become -c), and what could
+    not be absorbed is listed with its reason.
     """
     links, reasons = find_links(graph)
     left = list(reasons)
     absorbed: list[Absorbed] = []
     for link in links:
         source = link.first.source or link.first.name
-        refusal = _refusal(graph, link)
-        if refusal is not None:
-            left.append((source, refusal))
+        if link.first.inputs[2] not in graph.moments:
+            left.append((source, "it has no batch-norm statistics"))
             continue
         mean, deviation = graph.moments[link.first.inputs[2]]
         amount = np.minimum(np.maximum(mean - spread * deviation, 0.0), _ceiling(graph, link))
         if not amount.any():
-            left.append((source, f"no channel's mean is {spread:g} deviations above zero"))
+            continue
+        refusal = _refusal(graph, link)
+        if refusal is not None:
+            left.append((source, refusal))
             continue
         absorbed.append(_affected(source, amount, mean, deviation))
         graph = _moved(graph, link, amount)
@@ -77,8 +79,6 @@ def absorb_biases(graph: Graph, spread: float = 3.0) -> Absorption:
 
 def _refusal(graph: Graph, link: Link) -> str | None:
     """Why a link's bias cannot move."""
-    if link.first.inputs[2] not in graph.moments:
-        return "it has no batch-norm statistics"
     steps = link.between
     clip = getattr(link.first.op, "activation", None)
     if isinstance(clip, Clip) and clip.is_none and steps and isinstance(steps[0].op, Clip):

@@ -15,11 +15,15 @@ __all__ = ["Equalization", "equalize"]
 Vector = NDArray[np.float64]
 _ROUNDS = 100
 _TOLERANCE = 1e-3
+_FAINT = 1 / 256
 
 
 @dataclass(frozen=True)
 class Equalization:
-    """The graph, how many links were scaled, in how many rounds, and why others were not (node, reason)."""
+    """The graph, how many links were scaled, in how many rounds, and why others or single channels were not.
+
+    ``left`` are (source of the first layer, reason).
+    """
 
     graph: Graph
     links: int
@@ -37,11 +41,17 @@ def equalize(graph: Graph) -> Equalization:
 
     1. A clip whose bounds are not 0 or infinite (ReLU6) becomes a clip per channel: exact, where replacing it by a
        ReLU would change the network.
-    2. Channels whose weights are zero on one side keep their scale.
+    2. Channels keep their scale whose r1_i r2_i, which no scaling changes, is below 1/256 of the link's largest: what
+       they carry is less than a level of what the others do, and the factor that would lift them lifts their biases,
+       too, and with them the range of the activation.
     """
     links, left = find_links(graph)
     sizes = {n.name: by_channel(graph, n, np.max) for link in links for n in (link.first, link.second)}
     factors = [np.ones(link.channels) for link in links]
+    for link in links:
+        carried = sizes[link.first.name].max(axis=1) * sizes[link.second.name].max(axis=0)
+        if ((carried > 0) & ~_strong(carried)).any():
+            left.append((link.first.source or link.first.name, "channels that are nearly dead keep their scale"))
     done = 0
     for done in range(1, _ROUNDS + 1):  # noqa: B007
         moved = 0.0
@@ -58,6 +68,10 @@ def equalize(graph: Graph) -> Equalization:
     return Equalization(scale_links(graph, links, factors), len(links), done, tuple(left))
 
 
+def _strong(carried: Vector) -> NDArray[np.bool_]:
+    return np.asarray(carried > _FAINT * carried.max())
+
+
 def _balance(first: Vector, second: Vector) -> Vector:
-    usable = (first > 0) & (second > 0)
+    usable = _strong(first * second)
     return np.asarray(np.sqrt(np.where(usable, first, 1.0) / np.where(usable, second, 1.0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
@@ -50,6 +51,7 @@ def without_data(
         absorption = absorb_biases(equalized.graph)
         changed = absorption.graph
         notes += left_out("equalization", equalized.left)
+        notes += left_out("absorption", [entry for entry in absorption.left if entry not in equalized.left])
         notes += tuple(
             f"absorption changed the float function of {entry.source}: {entry.share:.2%} of its outputs, by "
             f"{entry.error:.3g} on average over {entry.channels} channels"
@@ -68,6 +70,7 @@ def without_data(
     prepared = align(changed, scheme.region)
     expected = expected_statistics(prepared, input_range)
     quantized = correct_bias_analytic(quantize_observed(prepared, expected, scheme, target), expected)
-    notes += tuple(f"input {name}: {expected.notes[name]}" for name in graph.inputs if input_range is None)
+    given = input_range if isinstance(input_range, Mapping) else dict.fromkeys(graph.inputs, input_range)
+    notes += tuple(f"input {name}: {expected.notes[name]}" for name in graph.inputs if given.get(name) is None)
     name = f"data-free, equalization {kind}, biases corrected"
     return Rung(name, quantized, time.perf_counter() - start, notes)

@@ -12,6 +12,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.pipeline.data_free import without_data
+from octavo.pipeline.judge import better, judgements, meets, within
 from octavo.pipeline.learned import least_squares, reconstructed
 from octavo.pipeline.measure import Measure, interval, measure, reference_outputs
 from octavo.pipeline.mixed import Mixing, assignment_rows, assignments, explore, mixed_rungs
@@ -22,13 +23,11 @@ from octavo.pipeline.samples import Split
 from octavo.quant.data_free import InputRange
 from octavo.quant.mixed import Budget
 from octavo.quant.quantize import Scheme
-from octavo.quant.rounding import LeastSquares, Reconstruction
+from octavo.quant.rounding import LeastSquares, Reconstruction, compensated
 from octavo.targets import Target, load_target
 
 __all__ = ["climb"]
 
-_LOW_BITS = 5
-_QUARTILE = 0.674490
 _POINTS = 6
 
 
@@ -53,7 +52,8 @@ class _Climb:
             self.stage(f"measuring {rung.name}", 0, None)
             found = measure(rung.quantized, self.split.search, self.reference)
             row |= found.row()
-        if self.best is None or (found is not None and self.score is not None and _better(found, self.score)):
+        score = self.score
+        if self.best is None or (found is not None and score is not None and better(found, score, self.max_drop)):
             earlier = () if self.best is None or rung.notes else self.best.notes
             self.best, self.score = replace(rung, notes=rung.notes or earlier), found
         self.trail.append(row)
@@ -67,19 +67,7 @@ class _Climb:
     @property
     def good_enough(self) -> bool:
         """Whether to stop: the best meets the target, or there is none, or no samples to judge by."""
-        return self.max_drop is None or self.score is None or _meets(self.score, self.max_drop)
-
-
-def _meets(found: Measure, max_drop: float) -> bool:
-    """Whether the drop is within the allowed one, not by a few samples' luck: at the upper quartile of its estimate."""
-    return interval(found, _QUARTILE)[1] <= max_drop
-
-
-def _better(a: Measure, b: Measure) -> bool:
-    """By drop; between drops that a few samples decide, by noise."""
-    if abs(a.drop - b.drop) * a.samples / 100 > 2:
-        return a.drop < b.drop
-    return a.sqnr_db > b.sqnr_db
+        return self.max_drop is None or self.score is None or meets(self.score, self.max_drop)
 
 
 def climb(
@@ -97,13 +85,12 @@ def climb(
 ) -> Quantized:
     """Quantize a normalised float graph by the recommended pipeline (Nagel et al. 2021, figure 5).
 
-    Rungs: (1) equalization, range setting and nearest rounding, the variant with the least noise on the search
-    samples; (2) its biases corrected; (3) least-squares rounding; (4) the same, the weights also making good the
-    error of their inputs; (5) block reconstruction of the best; (6) mixed precision: some layers with more bits,
-    where the target has them. With ``mixing`` the layers' bits are chosen right after the plain rungs. Without
-    calibration samples there is one rung: the data-free pipeline. The plan that comes back tells the trail: each
-    rung with its seconds, bytes and quality on the search samples, and the final quality on samples that no rung
-    has seen.
+    Rungs: (1) equalization, range setting and nearest rounding, the variant with the least noise on the search samples;
+    (2) its biases corrected; (3) least-squares rounding, the weights also making good the error of their inputs; (4)
+    the same without that; (5) block reconstruction of the best; (6) mixed precision: some layers with more bits, where
+    the target has them. With ``mixing`` the layers' bits are chosen right after the plain rungs. Without calibration
+    samples there is one rung: the data-free pipeline. The plan that comes back tells the trail: each rung with its
+    seconds, bytes and quality on the search samples, and the final quality on samples that no rung has seen.
     """
     reference = reference_outputs(graph, split.search) if len(split.search) else None
     state = _Climb(split, reference, max_drop, stage)
@@ -129,10 +116,10 @@ def _plain(state: _Climb, variants: Variants, equalization: str) -> None:
     if len(kinds) > 1 and variants.trial is not variants.samples:
         # What few samples chose is calibrated on all: it replaces the variant, which was good for the choice only.
         assert state.best is not None
-        rung = variants.calibrated(state.best_yet.graph)
-        rung, state.best = replace(rung, notes=state.best.notes), None
+        rung, state.best = variants.calibrated(state.best), None
         state.consider(rung)
-    assert state.best is not None
+    if state.best is None or state.reference is None:
+        return
     for rung in corrected(state.best, variants.samples, state.stage):
         state.consider(rung)
 
@@ -140,10 +127,11 @@ def _plain(state: _Climb, variants: Variants, equalization: str) -> None:
 def _learned(state: _Climb, scheme: Scheme, reconstruction: Reconstruction, checkpoint: Path | None) -> None:
     """Learned rounding of the best so far, while the best is not good enough."""
     base, samples = state.best_yet, state.split.calibration
-    low_bits = scheme.format.weights.bits < _LOW_BITS
-    for compensate in (True, False) if low_bits else (False, True):
+    if scheme.format.weights.kind == "float16":
+        return
+    for settings in (compensated(scheme.format.weights.bits), LeastSquares()):
         if not state.good_enough:
-            state.consider(least_squares(base, samples, compensate, state.stage))
+            state.consider(least_squares(base, samples, settings, state.stage))
     if not state.good_enough:
         state.consider(reconstructed(state.best_yet, samples, reconstruction, state.stage, checkpoint))
 
@@ -156,6 +144,8 @@ def _mixed(state: _Climb, scheme: Scheme, target: Target, mixing: Mixing) -> Non
             "come without a budget and without a max_drop to judge by",
             "Give a budget, or max_drop and enough samples.",
         )
+    assert state.best is not None
+    state.notes.extend(state.best.notes)
     base, state.best, state.score = state.best_yet, None, None
     kind = "bytes" if mixing.budget is None else mixing.budget.kind
     _climb_front(state, base, scheme, target, mixing.options, kind, mixing.budget, 0)
@@ -190,15 +180,15 @@ def _climb_front(
 ) -> None:
     """From the cheapest mixture up, each with least-squares rounding, until one is good enough."""
     samples = state.split.calibration
-    low_bits = any(int(option[-1]) < _LOW_BITS for option in options)
+    settings = compensated(min(int(option[-1]) for option in options))
     mixture = explore(
-        base.graph, samples, scheme, target, options, kind, LeastSquares.for_bits(4) if low_bits else None,
+        base.graph, samples, scheme, target, options, kind, settings,
         stage=state.stage,
     )  # fmt: skip
     front = assignments(mixture, budget, _POINTS)
     state.front = assignment_rows(mixture, front)
     for rung in mixed_rungs(mixture, front[skipped:]):
-        rounded = least_squares(rung.quantized, samples, low_bits, state.stage)
+        rounded = least_squares(rung.quantized, samples, settings, state.stage)
         state.consider(Rung(f"{rung.name}, {rounded.name}", rounded.quantized, rung.seconds + rounded.seconds))
         if state.max_drop is not None and state.good_enough:
             break
@@ -208,33 +198,27 @@ def _finished(state: _Climb, graph: Graph) -> Quantized:
     """The best, with the trail, the final number and what must be said."""
     best, split, max_drop = state.best, state.split, state.max_drop
     assert best is not None
-    notes = [*split.notes, *state.notes, *best.notes, *best.quantized.plan.notes, *uncorrected(best.quantized)]
     verdict: dict[str, object] = {"split": split.counts}
     if state.front:
         verdict["front"] = state.front
-    score = state.score
-    if len(split.report) and (max_drop is not None or not len(split.calibration)):
+    final = None
+    if len(split.report):
         state.stage("measuring the result", 0, None)
         reference = reference_outputs(graph, split.report)
         final = measure(best.quantized, split.report, reference, exact=_integer(best.quantized))
         low, high = interval(final)
-        verdict["report"] = {**final.row(), "drop_95": [round(low, 3), round(high, 3)]}
-        score = score or final
-        if max_drop is not None and high - low > 2 * max_drop:
-            notes.append(
-                f"{final.samples} samples tell the drop only to [{low:.2f}, {high:.2f}] points (95 %): "
-                f"too few to prove {max_drop:g}"
-            )
+        verdict["report"] = {**final.row(), "drop_95": None if final.single else [round(low, 3), round(high, 3)]}
+    judged = final or state.score
     if max_drop is not None:
         verdict["max_drop"] = max_drop
-        if score is not None:
-            verdict["met"] = _meets(score, max_drop)
-            if score.drop > max_drop:
-                notes.append(
-                    f"the top rung loses {score.drop:.2f} points on the samples that judge it, "
-                    f"{score.drop - max_drop:.2f} more than allowed: go on with fine-tuning, or allow more bits"
-                )
-    return best.quantized.with_(trail=tuple(state.trail), verdict=verdict, notes=tuple(notes))
+        if judged is not None:
+            verdict["met"] = within(judged, max_drop)
+    notes = [*split.notes, *state.notes, *best.notes, *best.quantized.plan.notes, *uncorrected(best.quantized)]
+    if judged is not None and len(graph.outputs) > 1:
+        notes.append(f"output {graph.outputs[0]} is the one that judges, of {len(graph.outputs)}")
+    if max_drop is not None:
+        notes += judgements(state.score, final, max_drop)
+    return best.quantized.with_(trail=tuple(state.trail), verdict=verdict, notes=tuple(dict.fromkeys(notes)))
 
 
 def _integer(quantized: Quantized) -> bool:

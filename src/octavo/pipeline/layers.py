@@ -26,6 +26,11 @@ def with_layers(graph: Graph, scheme: Scheme, layers: Mapping[str, str], target:
     for name, choice in layers.items():
         node = _layer(graph, name)
         weights, words = scheme.format.weights, choice.split()
+        for kind in (set(GRANULARITIES), set(OPTIONS)):
+            if len(kind.intersection(words)) > 1:
+                raise OctavoError(
+                    f"layer {name}", f"has two choices in {choice!r}", "Give one option, one granularity."
+                )
         for word in sorted(words, key=lambda word: word in GRANULARITIES):
             if word in GRANULARITIES:
                 weights = replace(weights, granularity=word)

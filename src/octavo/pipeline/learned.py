@@ -9,15 +9,22 @@ from octavo.ir.plan import Quantized
 from octavo.pipeline.plain import user_order
 from octavo.pipeline.rung import Rung, Stage
 from octavo.pipeline.samples import Samples
-from octavo.quant.rounding import LeastSquares, Reconstruction, Step, least_squares_rounding, reconstruct
+from octavo.quant.rounding import (
+    LeastSquares,
+    Reconstruction,
+    Step,
+    least_squares_rounding,
+    reconstruct,
+)
 
-__all__ = ["least_squares", "reconstructed"]
+__all__ = ["RECONSTRUCTION", "least_squares", "reconstructed"]
 
-_DAMPING = {True: 0.3, False: 0.01}
+RECONSTRUCTION = "block reconstruction"
+"""The name of its rung."""
 
 
-def least_squares(base: Quantized, samples: Samples, compensate: bool, stage: Stage) -> Rung:
-    """Least-squares rounding; ``compensate`` makes weights also make good the error of their inputs."""
+def least_squares(base: Quantized, samples: Samples, settings: LeastSquares, stage: Stage) -> Rung:
+    """Least-squares rounding."""
     done, start = 0, time.perf_counter()
 
     def progress(count: int) -> None:
@@ -25,9 +32,8 @@ def least_squares(base: Quantized, samples: Samples, compensate: bool, stage: St
         done += count
         stage("rounding", done, len(base.graph.nodes))
 
-    settings = LeastSquares(_DAMPING[compensate], compensate)
     rounded = least_squares_rounding(base, user_order(base.graph, dict(samples.inputs)), settings, progress)
-    name = "least-squares rounding" + (", inputs compensated" if compensate else "")
+    name = "least-squares rounding" + (", inputs compensated" if settings.compensate else "")
     return Rung(name, rounded, time.perf_counter() - start)
 
 
@@ -42,4 +48,4 @@ def reconstructed(
 
     inputs = user_order(base.graph, dict(samples.inputs))
     learned = reconstruct(base, inputs, settings, progress, checkpoint)
-    return Rung("block reconstruction", learned, time.perf_counter() - start)
+    return Rung(RECONSTRUCTION, learned, time.perf_counter() - start)

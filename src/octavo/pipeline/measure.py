@@ -22,7 +22,10 @@ __all__ = ["Measure", "interval", "measure", "reference_outputs"]
 
 @dataclass(frozen=True)
 class Measure:
-    """Quality on ``samples`` samples. ``drop`` is in points: of accuracy with labels, else of agreement with float."""
+    """Quality on ``samples`` samples. ``drop`` is in points: of accuracy with labels, else of agreement with float.
+
+    A ``single`` value has no class: its agreement and drop mean nothing.
+    """
 
     samples: int
     sqnr_db: float
@@ -31,6 +34,7 @@ class Measure:
     accuracy: float | None = None
     worse: int = 0
     better: int = 0
+    single: bool = False
 
     @property
     def drop(self) -> float:
@@ -43,8 +47,8 @@ class Measure:
         """As plain data."""
         return {
             "samples": self.samples,
-            "drop": self.drop,
-            "agreement": self.agreement,
+            "drop": None if self.single else self.drop,
+            "agreement": None if self.single else self.agreement,
             "sqnr_db": self.sqnr_db if math.isfinite(self.sqnr_db) else None,
             "float_accuracy": self.float_accuracy,
             "accuracy": self.accuracy,
@@ -89,6 +93,7 @@ def measure(quantized: Quantized, samples: Samples, reference: Array, exact: boo
         score.candidate_right / score.samples if known else None,
         worse,
         better,
+        reference[0].size == 1,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
+from octavo.num.evenly import evenly
 from octavo.num.formats import ActivationFormat
 from octavo.passes.balance import balance
 from octavo.passes.equalize import Equalization, equalize
@@ -70,21 +71,24 @@ class Variants:
         for kind in kinds:
             variant, seen, notes = self._equalized(observed, samples, kind)
             quantized = quantize_observed(align(variant, self.scheme.region), seen, self.scheme, self.target)
-            yield Rung(f"plain, equalization {kind}", quantized, time.perf_counter() - start, notes, seen)
+            what = "plain" if samples is self.samples else f"trial on {len(samples)} samples"
+            yield Rung(f"{what}, equalization {kind}", quantized, time.perf_counter() - start, notes, seen)
             start = time.perf_counter()
 
     @property
     def trial(self) -> Samples:
         """The samples with which variants are compared."""
         count = len(self.samples)
-        return self.samples.take(np.arange(_TRIAL) * count // _TRIAL) if count > 2 * _TRIAL else self.samples
+        return self.samples.take(evenly(count, _TRIAL)) if count > 2 * _TRIAL else self.samples
 
-    def calibrated(self, graph: Graph) -> Rung:
-        """A variant's graph again, calibrated on all samples."""
+    def calibrated(self, trial: Rung) -> Rung:
+        """A variant again, calibrated on all samples."""
+        graph = trial.quantized.graph
         start = time.perf_counter()
         seen = self._observe(graph, self.samples)
         quantized = quantize_observed(graph, seen, self.scheme, self.target)
-        return Rung("plain, all samples", quantized, time.perf_counter() - start, seen=seen)
+        name = f"plain, {trial.name.partition(', ')[2]}"
+        return Rung(name, quantized, time.perf_counter() - start, trial.notes, seen)
 
     def _observe(self, graph: Graph, samples: Samples) -> Observation:
         done = 0

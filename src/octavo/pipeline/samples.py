@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,9 @@ def gather(graph: Graph, data: Iterable[Batch] | Batch, labels: Array | None = N
     if not parts:
         raise OctavoError("calibration data", "holds no samples", "Give at least one sample, better a hundred or more.")
     inputs = {name: np.concatenate([part[name] for part in parts]) for name in graph.inputs}
+    for name, array in inputs.items():
+        if not np.isfinite(array).all():
+            raise OctavoError(f"input {name}", "the data hold NaN or Inf", "Check the samples.")
     return Samples(inputs, _labels(graph, inputs, labels)), notes
 
 
@@ -85,6 +89,10 @@ def _labels(graph: Graph, inputs: Mapping[str, Array], labels: Array | None) -> 
         return None
     given, count = np.asarray(labels), len(next(iter(inputs.values())))
     classes = graph.types[graph.outputs[0]].size
+    if classes == 1:
+        raise OctavoError(
+            "labels", f"belong to no classes: output {graph.outputs[0]} is a single value", "Leave them out."
+        )
     if given.dtype.kind not in "iu" or given.shape != (count,):
         raise OctavoError(
             "labels", f"are {given.dtype}{list(given.shape)} for {count} samples", "Give one integer per sample."
@@ -100,24 +108,48 @@ def split(calibration: Samples, evaluation: Samples | None, target: bool, seed: 
     1. With evaluation data: half of them search, half report; all calibration data calibrate.
     2. With a target but no evaluation data: 60 % calibrate, 20 % search, 20 % report.
     3. Without a target: 80 % calibrate, 20 % search.
-    4. Fewer than 20 samples to divide: all of them calibrate, nothing is searched or reported.
+    4. Fewer than 20 samples to divide: evaluation samples only report, calibration samples only calibrate.
     """
     nothing = calibration.take(np.arange(0))
     order = np.random.default_rng(seed)
-    if evaluation is not None and len(evaluation) >= FEWEST:
-        places = order.permutation(len(evaluation))
-        half = len(evaluation) // 2
-        return Split(calibration, evaluation.take(np.sort(places[:half])), evaluation.take(np.sort(places[half:])))
+    notes: tuple[str, ...] = ()
+    if evaluation is not None:
+        notes = _shared(calibration, evaluation)
+        if len(evaluation) >= FEWEST:
+            places = order.permutation(len(evaluation))
+            half = len(evaluation) // 2
+            search, report = (evaluation.take(np.sort(part)) for part in (places[:half], places[half:]))
+            return Split(calibration, search, report, notes)
+        notes += (f"too few evaluation samples to divide ({len(evaluation)}): they report, and nothing else",)
+    report = nothing if evaluation is None else evaluation
     if len(calibration) < FEWEST:
-        note = f"{len(calibration)} samples are too few to hold any out: nothing was searched and nothing is reported"
-        return Split(calibration, nothing, nothing, (note,))
+        notes += (f"too few calibration samples to hold any out ({len(calibration)}): nothing was searched",)
+        return Split(calibration, nothing, report, notes)
     places = order.permutation(len(calibration))
-    first, second = (0.6, 0.8) if target else (0.8, 1.0)
+    first, second = (0.6, 0.8) if target and evaluation is None else (0.8, 1.0)
     a, b = round(first * len(places)), round(second * len(places))
     first_part, second_part, third_part = (
         calibration.take(np.sort(part)) for part in (places[:a], places[a:b], places[b:])
     )
-    return Split(first_part, second_part, third_part)
+    return Split(first_part, second_part, third_part if evaluation is None else report, notes)
+
+
+def _shared(calibration: Samples, evaluation: Samples) -> tuple[str, ...]:
+    """A note if evaluation samples are among those that calibrate."""
+    known = set(_digests(calibration))
+    count = sum(digest in known for digest in _digests(evaluation))
+    if not count:
+        return ()
+    return (f"{count} of {len(evaluation)} evaluation samples are calibration samples, too: they report too well",)
+
+
+def _digests(samples: Samples) -> Iterator[bytes]:
+    """A digest of each sample."""
+    for place in range(len(samples)):
+        digest = hashlib.blake2b(digest_size=16)
+        for name in sorted(samples.inputs):
+            digest.update(np.ascontiguousarray(samples.inputs[name][place], np.float32).tobytes())
+        yield digest.digest()
 
 
 def without_calibration(graph: Graph, evaluation: Samples | None) -> Split:

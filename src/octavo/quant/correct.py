@@ -13,7 +13,7 @@ from octavo.ir.graph import Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.ops import Op
 from octavo.quant.data_free import expected_statistics, require_moments
-from octavo.quant.lockstep import Lockstep, fitting
+from octavo.quant.lockstep import Lockstep, fitting, memory_note
 from octavo.quant.observe import Batch, Observation, as_inputs
 from octavo.quant.propagate import mean_product
 
@@ -34,7 +34,9 @@ def correct_bias(quantized: Quantized, data: Batch, max_bytes: int = 2**29) -> Q
     how much each bias moved, or why a layer was not corrected.
     """
     graph = quantized.graph
-    state = Lockstep(quantized, fitting(graph, as_inputs(graph, data), max_bytes))
+    given = as_inputs(graph, data)
+    inputs = fitting(graph, given, max_bytes)
+    state = Lockstep(quantized, inputs)
     count = len(next(iter(state.float.values())))
     counted = Counter(value for node in graph.nodes for value in node.inputs)
     with torch.inference_mode():
@@ -45,7 +47,8 @@ def correct_bias(quantized: Quantized, data: Batch, max_bytes: int = 2**29) -> Q
                 how = f"mean of the float layer on {count} samples"
                 state.quantized = _corrected(state.quantized, node, counted, mean, rounded, how)
             state.advance(node)
-    return state.quantized
+    notes = memory_note("bias correction", inputs, given)
+    return state.quantized.with_(notes=(*state.quantized.plan.notes, *notes))
 
 
 def correct_bias_analytic(quantized: Quantized, expected: Observation | None = None) -> Quantized:

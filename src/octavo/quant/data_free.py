@@ -41,6 +41,7 @@ def expected_statistics(graph: Graph, input_range: InputRange | None = None, spr
     Raises OctavoError for a graph without batch-norm statistics and for an operator that nothing can be told of.
     """
     require_moments(graph)
+    _check_names(graph, input_range)
     states: dict[str, ClippedNormals] = {}
     notes: dict[str, str] = {}
     for name in graph.inputs:
@@ -64,6 +65,14 @@ def expected_statistics(graph: Graph, input_range: InputRange | None = None, spr
     for name in logits:
         statistics[name] = replace(statistics[name], histogram=None)
     return Observation(statistics, 0, notes)
+
+
+def _check_names(graph: Graph, input_range: InputRange | None) -> None:
+    if isinstance(input_range, Mapping) and not set(input_range) <= set(graph.inputs):
+        unknown = sorted(set(input_range) - set(graph.inputs))
+        raise OctavoError(
+            f"input_range {', '.join(unknown)}", "is for no input of the network", f"It has {', '.join(graph.inputs)}."
+        )
 
 
 def require_moments(graph: Graph) -> None:

@@ -10,16 +10,17 @@ import torch
 from octavo.ir.extract import extract
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
+from octavo.num.evenly import evenly
 from octavo.quant.simulate import fake_quantize
 from octavo.run.float_run import float_run
 
-__all__ = ["Lockstep", "fitting", "kept_constant"]
+__all__ = ["Lockstep", "fitting", "kept_constant", "memory_note"]
 
 _CHUNK = 20
 
 
 def fitting(graph: Graph, inputs: Mapping[str, Array], max_bytes: int) -> dict[str, Array]:
-    """As many samples as keep the two sets of live activations within ``max_bytes``."""
+    """As many samples, evenly spaced, as keep the two sets of live activations within ``max_bytes``."""
     last = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
     live: set[str] = set(graph.inputs)
     peak = 1
@@ -28,7 +29,15 @@ def fitting(graph: Graph, inputs: Mapping[str, Array], max_bytes: int) -> dict[s
         peak = max(peak, sum(graph.types[value].nbytes for value in live))
         live = {value for value in live if last.get(value, -1) > index or value in graph.outputs}
     count = max(1, max_bytes // (2 * peak))
-    return {name: array[:count] for name, array in inputs.items()}
+    return {name: array[evenly(len(array), count)] if count < len(array) else array for name, array in inputs.items()}
+
+
+def memory_note(step: str, used: Mapping[str, Array], given: Mapping[str, Array]) -> tuple[str, ...]:
+    """A note if ``fitting`` left samples out."""
+    some, all_of = (len(next(iter(inputs.values()))) for inputs in (used, given))
+    if some == all_of:
+        return ()
+    return (f"{step} used {some} of {all_of} samples, evenly spaced, to stay within its memory",)
 
 
 class Lockstep:

@@ -14,11 +14,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 from octavo.errors import OctavoError
 from octavo.num.formats import FORMATS as KNOWN
 from octavo.num.options import OPTIONS
+from octavo.targets.architecture import ARCHITECTURES
 
 __all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
 ROUNDINGS = ("tflm",)
-FEATURES = ("dsp", "x86")
+FEATURES = ("dsp", "mve", "x86")
 
 _NARROW, _WIDE, _UNPACK = 1.0, 1.6, 0.1
 COSTS: Mapping[str, float] = MappingProxyType(
@@ -32,7 +33,7 @@ COSTS: Mapping[str, float] = MappingProxyType(
 
 MAX_TOML_BYTES = 65536
 _FLAG = re.compile(r"-m[A-Za-z0-9.+=-]+")
-_MACHINE = re.compile(r"[a-z0-9-]+")
+_QEMU_NAME = re.compile(r"[a-z0-9-]+")
 _WORDS: Mapping[Any, str] = {int: "whole number", str: "text"}
 
 
@@ -53,24 +54,31 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Board:
-    """An emulated board: QEMU machine, compiler flags, memory regions (origin, length), SysTick clock in Hz."""
+    """An emulated board: QEMU machine, compiler flags, memory regions (origin, length), Hz of its counter.
+
+    ``architecture`` is a key of ARCHITECTURES; ``cpu`` a processor of QEMU's, where the machine leaves the choice.
+    """
 
     machine: str
     flags: tuple[str, ...]
     flash: tuple[int, int]
     ram: tuple[int, int]
-    systick_hz: int
+    counter_hz: int
+    architecture: str = "cortex-m"
+    cpu: str = ""
 
     def __post_init__(self) -> None:
-        if not _MACHINE.fullmatch(self.machine):
-            raise ValueError(f"machine {self.machine!r} is not a QEMU machine name")
+        _one_of("architecture", self.architecture, tuple(ARCHITECTURES))
+        for name, value in (("machine", self.machine), ("cpu", self.cpu or "-")):
+            if not _QEMU_NAME.fullmatch(value):
+                raise ValueError(f"{name} {value!r} is not a name of QEMU's")
         if not self.flags or not all(_FLAG.fullmatch(flag) for flag in self.flags):
             raise ValueError(f"flags {list(self.flags)} must be machine options of the compiler (-m...)")
         for name, region in (("flash", self.flash), ("ram", self.ram)):
             if len(region) != 2 or region[0] < 0 or region[1] <= 0 or sum(region) > 2**32:
                 raise ValueError(f"{name} {list(region)} is not [origin, length] in 32 bits")
-        if not 1_000 <= self.systick_hz <= 10**9:
-            raise ValueError(f"systick_hz {self.systick_hz} is out of range")
+        if not 1_000 <= self.counter_hz <= 10**9:
+            raise ValueError(f"counter_hz {self.counter_hz} is out of range")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import torch
 from octavo.lower.lower import lower
 from octavo.num.formats import Format, WeightFormat
 from octavo.ops import Clip
+from octavo.quant.correct import correct_bias
 from octavo.quant.quantize import Scheme, quantize_graph
-from octavo.quant.rounding import LeastSquares, least_squares_rounding
+from octavo.quant.rounding import LeastSquares, compensated, least_squares_rounding
 from octavo.quant.rounding.windows import layout_of, sample_positions
 from octavo.quant.simulate import simulate
 from octavo.run.float_run import float_run
@@ -20,7 +21,7 @@ from tests.networks.layers import FORMATS, error, images, network, quantized
 @pytest.mark.parametrize("name", FORMATS)
 def test_outputs_come_nearer_and_integers_stay_levels(name: str) -> None:
     plain = quantized(FORMATS[name])
-    settings = LeastSquares.for_bits(FORMATS[name].bits)
+    settings = compensated(FORMATS[name].bits)
     rounded = least_squares_rounding(plain, images(64), settings)
     held_out = images(64, 2)
     # At 8 bits the activations make most of the error, and they stay.
@@ -67,7 +68,7 @@ def test_an_input_channel_that_is_always_zero_does_no_harm() -> None:
     data = images(32)
     data[..., 2] = 0
     plain = quantize_graph(network(), [data], Scheme(Format("test", WeightFormat(bits=4)), "mse", "mse"))
-    rounded = least_squares_rounding(plain, data, LeastSquares.for_bits(4))
+    rounded = least_squares_rounding(plain, data, compensated(4))
     assert error(rounded, data) < error(plain, data)
 
 
@@ -87,3 +88,26 @@ def test_rows_times_matrix_is_the_layer() -> None:
         expected = values[node.outputs[0]].reshape(-1, got.shape[1])[at]
         clip = getattr(node.op, "activation", Clip())
         torch.testing.assert_close(clip.eval_float(got), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_reasons_say_what_was_done() -> None:
+    start = correct_bias(quantized(WeightFormat(bits=4)), images(64))
+    rounded = least_squares_rounding(start, images(64))
+    for node in rounded.graph.nodes:
+        if len(node.inputs) == 3:
+            assert rounded.plan.reasons[node.inputs[1]] == "rounded by least squares on 64 samples"
+            moved = np.abs(rounded.plan.biases[node.inputs[2]] - rounded.graph.consts[node.inputs[2]]).max()
+            assert rounded.plan.reasons[node.inputs[2]].startswith(f"corrected by up to {moved:.3g}: what least")
+
+
+def test_samples_that_exceed_the_memory_are_left_out_evenly_and_it_is_said() -> None:
+    data = images(64)
+    plain = quantized(WeightFormat(bits=4))
+    few = least_squares_rounding(plain, data, LeastSquares(max_bytes=100_000))
+    (note,) = few.plan.notes
+    used = int(note.split()[3])
+    assert note == f"least-squares rounding used {used} of 64 samples, evenly spaced, to stay within its memory"
+    assert 2 < used < 40 and not least_squares_rounding(plain, data).plan.notes
+    same = least_squares_rounding(plain, data[np.arange(used) * 64 // used])
+    for name, integers in few.plan.integers.items():
+        np.testing.assert_array_equal(same.plan.integers[name], integers)

@@ -18,7 +18,7 @@ from octavo.num.formats import Format, WeightFormat
 from octavo.ops import FullyConnected
 from octavo.quant.quantize import Scheme, quantize_graph
 from octavo.quant.rounding import ADAROUND, Reconstruction, Step, least_squares_rounding, reconstruct
-from tests.networks.layers import FORMATS, error, images, quantized
+from tests.networks.layers import FORMATS, error, images, network, quantized
 
 SHORT = Reconstruction(iterations=60)
 SOFT = replace(ADAROUND, iterations=150)
@@ -55,7 +55,7 @@ def test_a_block_that_learns_nothing_stays_and_it_is_said() -> None:
     start = least_squares_rounding(quantized(WeightFormat()), images(64))
     wild = Reconstruction(iterations=5, rate=3.0)
     learned = reconstruct(start, images(64), wild)
-    left = [name for name, reason in learned.plan.reasons.items() if reason == "reconstruction brought nothing"]
+    left = [name for name, reason in learned.plan.reasons.items() if reason.endswith("reconstruction brought nothing")]
     assert left
     for name in left:
         np.testing.assert_array_equal(learned.integers(name), start.integers(name))
@@ -109,13 +109,13 @@ def test_a_checkpoint_of_other_work_or_no_checkpoint_is_refused(tmp_path: Path) 
         with pytest.raises(OctavoError, match="another model, other data or other settings"):
             other()
     file.write_bytes(file.read_bytes()[:40])
-    with pytest.raises(OctavoError, match="cannot be read"):
+    with pytest.raises(OctavoError, match="did not write"):
         reconstruct(quantized(COARSE), images(20), settings, checkpoint=file)
     for nowhere in (tmp_path / "none" / "work", tmp_path):
         with pytest.raises(OctavoError, match="no place for a file"):
             reconstruct(quantized(COARSE), images(20), settings, checkpoint=nowhere)
     file.write_bytes(b"\x80\x04K\x01.")
-    with pytest.raises(OctavoError, match="cannot be read"):
+    with pytest.raises(OctavoError, match="did not write"):
         reconstruct(quantized(COARSE), images(20), settings, checkpoint=file)
 
 
@@ -144,3 +144,27 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, object]) -> None
 def test_a_missing_device_is_refused() -> None:
     with pytest.raises(OctavoError, match="is not there"):
         Reconstruction(device="cuda")
+
+
+def test_reasons_say_what_was_learned() -> None:
+    start = quantized(COARSE)
+    learned = reconstruct(start, images(64), SHORT)
+    scales = {name for name in start.graph.activations() if learned.plan.qparams[name] != start.plan.qparams[name]}
+    assert scales and learned.plan.biases
+    for name in (*scales, *learned.plan.biases):
+        assert learned.plan.reasons[name].startswith("reconstructed with "), learned.plan.reasons[name]
+
+
+def test_too_few_samples_to_hold_some_out_are_told() -> None:
+    plain = quantized(COARSE)
+    notes = reconstruct(plain, images(6), replace(SHORT, iterations=2)).plan.notes
+    assert any("judged by the 6 samples that it learned from" in note for note in notes)
+    assert not reconstruct(plain, images(20), replace(SHORT, iterations=2)).plan.notes
+
+
+def test_a_block_without_error_has_nothing_to_gain_and_it_is_said() -> None:
+    zeros = network().with_(consts={name: np.zeros_like(array) for name, array in network().consts.items()})
+    plain = quantize_graph(zeros, [images(20)], Scheme(Format("test", COARSE), "mse", "mse"))
+    learned = reconstruct(plain, images(20), replace(SHORT, iterations=2))
+    for name in ("p0.w", "p1.w", "p2.w", "p3.w"):
+        assert learned.plan.reasons[name] == f"{plain.plan.reasons[name]}; reconstruction had nothing to gain"

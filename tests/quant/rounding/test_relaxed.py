@@ -9,7 +9,7 @@ import torch
 from octavo.num.formats import WeightFormat
 from octavo.num.levels import All, Narrow, PowersOfTwo
 from octavo.num.qparams import QParams
-from octavo.quant.rounding import LeastSquares, least_squares_rounding
+from octavo.quant.rounding import compensated, least_squares_rounding
 from octavo.quant.rounding.levels import brackets, nearest_level
 from octavo.quant.rounding.relaxed import RELAXATIONS
 from octavo.quant.rounding.windows import layout_of
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("name", FORMATS)
 def test_rounded_at_once_they_are_the_present_integers(name: str, relaxation: str) -> None:
     plain = quantized(FORMATS[name])
-    settings = LeastSquares.for_bits(FORMATS[name].bits)
+    settings = compensated(FORMATS[name].bits)
     for start in (plain, least_squares_rounding(plain, images(32), settings)):
         for node in start.graph.nodes:
             layout = layout_of(start.graph, node)

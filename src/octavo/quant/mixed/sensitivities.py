@@ -21,6 +21,7 @@ from octavo.errors import OctavoError
 from octavo.ir.extract import extract
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
+from octavo.num.evenly import evenly
 from octavo.num.formats import WeightFormat
 from octavo.num.options import Option
 from octavo.num.qparams import QParams
@@ -93,13 +94,13 @@ def sensitivities(
 ) -> Sensitivities:
     """Measure every choice of every node of a graph that ``align`` has prepared (without int16 regions).
 
-    ``inputs`` are float arrays [N, ...] in the graph's axis order, of which the first ``samples`` are used, fewer
+    ``inputs`` are float arrays [N, ...] in the graph's axis order, of which ``samples`` are used, evenly spaced, fewer
     where the live activations would exceed ``max_bytes``. ``observation`` gives the ranges by the methods of
     ``scheme``. ``rounded`` gives, by the name of an option, a Quantized of this graph whose learned weights are
     measured in place of the nearest ones. ``progress(1)`` is called after each node. OctavoError when every output is
     zero on the samples, or a layer has no int16 form and no option is int8.
     """
-    taken = fitting(graph, {name: array[:samples] for name, array in inputs.items()}, max_bytes)
+    taken = fitting(graph, {name: array[evenly(len(array), samples)] for name, array in inputs.items()}, max_bytes)
     with torch.inference_mode():
         pass_ = _Pass.start(graph, taken, options, scheme, observation, rounded or {})
         for index, node in enumerate(graph.nodes):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from octavo.num.formats import ActivationFormat
 from octavo.num.histogram import BINS
 from octavo.num.statistics import Range
+from octavo.quant.ranges.mse import mse
 from octavo.quant.statistics import TensorStatistics, densities
 
 __all__ = ["kl", "relative_entropy"]
@@ -25,7 +26,11 @@ def kl(statistics: Sequence[TensorStatistics], format: ActivationFormat) -> list
     the last bin; the distribution P so made is compared with Q, its 128 levels each spread evenly over the level's
     bins that are not empty. The cut with the least KL(P, Q) is the clip, at most the largest value seen. A tensor
     without negative values keeps 0 as its low end, and in the affine format its levels are 256.
+
+    int16 activations have more levels than the histogram has bins: theirs are set by mse.
     """
+    if format.dtype == "int16":
+        return mse(statistics, format)
     known = densities(statistics)
     half = BINS // 2
     magnitudes = known.counts[:, half:] + known.counts[:, :half][:, ::-1]

@@ -27,10 +27,23 @@ class Checkpoint:
     digest: str
 
     @staticmethod
-    def of(path: Path, quantized: Quantized, inputs: Mapping[str, Array], settings: str) -> Checkpoint:
-        """For work on ``quantized`` with these samples and settings; OctavoError where no file can be."""
+    def check(path: Path) -> None:
+        """OctavoError unless ``path`` is a checkpoint, or a new file in a folder that exists."""
         if not path.absolute().parent.is_dir() or (path.exists() and not path.is_file()):
             raise OctavoError(f"checkpoint {path}", "is no place for a file", "Give a path in a folder that exists.")
+        if path.exists():
+            try:
+                with safe_open(path, framework="numpy") as file:
+                    known = "digest" in (file.metadata() or {})
+            except (OSError, SafetensorError):
+                known = False
+            if not known:
+                raise OctavoError(f"checkpoint {path}", "is a file that Octavo did not write", "Give another path.")
+
+    @staticmethod
+    def of(path: Path, quantized: Quantized, inputs: Mapping[str, Array], settings: str) -> Checkpoint:
+        """For work on ``quantized`` with these samples and settings; OctavoError where no checkpoint can be."""
+        Checkpoint.check(path)
         digest = hashlib.sha256(f"{settings} {quantized.plan.graph_digest}".encode())
         for name, encoding in sorted(quantized.plan.qparams.items()):
             digest.update(f"{name} {encoding.dtype} {encoding.levels}".encode())

@@ -19,14 +19,15 @@ from octavo.ir.plan import Quantized
 from octavo.num.levels import Grouped, PowersOfTwo
 from octavo.num.qparams import QParams
 from octavo.ops.linear import least_scale
-from octavo.quant.lockstep import Lockstep, fitting
+from octavo.quant.lockstep import Lockstep, fitting, memory_note
 from octavo.quant.observe import Batch, as_inputs
 from octavo.quant.rounding.levels import group_factors, nearest_level, scale_of
 from octavo.quant.rounding.windows import Layout, learned_layout, refusals, sample_positions
 
-__all__ = ["LeastSquares", "least_squares_rounding"]
+__all__ = ["LeastSquares", "compensated", "least_squares_rounding"]
 
 _BLOCK = 128
+_LOW_BITS = 5
 _MAX_ELEMENTS = 2**25
 
 
@@ -35,7 +36,7 @@ class LeastSquares:
     """Settings. ``damping`` of the mean diagonal is added to H; off-diagonal elements shrink by width / (width + rows).
 
     ``compensate`` lets the weights also make good the error of their input (the target is W x_float, by ridge
-    regression): it helps at 4 bits and overfits at 8. ``rescale`` tries other scales first, weighted by H's diagonal.
+    regression); see ``compensated``. ``rescale`` tries other scales first, weighted by H's diagonal.
     ``windows`` rows are drawn for each layer (at least 16 a column); ``max_bytes`` bounds stored activations by using
     fewer samples.
     """
@@ -47,10 +48,13 @@ class LeastSquares:
     max_bytes: int = 2**30
     seed: int = 0
 
-    @staticmethod
-    def for_bits(bits: int) -> LeastSquares:
-        """Settings that serve weights of so many bits: below 5 the inputs' error must be made good."""
-        return LeastSquares(damping=0.3, compensate=True) if bits < 5 else LeastSquares()
+
+def compensated(bits: int) -> LeastSquares:
+    """The settings that make good the inputs' error, too, for weights of so many bits.
+
+    At 4 bits it is large, at 8 it is small, and little damping would fit the samples' chance.
+    """
+    return LeastSquares(damping=0.3 if bits < _LOW_BITS else 3.0, compensate=True)
 
 
 def least_squares_rounding(
@@ -66,7 +70,9 @@ def least_squares_rounding(
     and, with ``rescale``, the weights' scales of the plan change; ``plan.reasons`` say which layers were left, and why.
     """
     graph = quantized.graph
-    state = _State(quantized, fitting(graph, as_inputs(graph, data), settings.max_bytes))
+    given = as_inputs(graph, data)
+    inputs = fitting(graph, given, settings.max_bytes)
+    state = _State(quantized, inputs)
     generator = torch.Generator().manual_seed(settings.seed)
     with torch.inference_mode():
         for node in graph.nodes:
@@ -76,7 +82,9 @@ def least_squares_rounding(
             state.advance(node)
             if progress is not None:
                 progress(1)
-    return state.quantized.with_(reasons={**state.quantized.plan.reasons, **refusals(quantized)})
+    rounded, plan = state.quantized, state.quantized.plan
+    notes = (*plan.notes, *memory_note("least-squares rounding", inputs, given))
+    return rounded.with_(reasons={**plan.reasons, **refusals(quantized)}, notes=notes)
 
 
 class _State(Lockstep):
@@ -98,10 +106,17 @@ class _State(Lockstep):
         shift = (weights @ statistics.mean_float[:, :, None] - real @ statistics.mean[:, :, None]).reshape(-1)
         bias = graph.consts[bias_name].astype(np.float64) + shift.numpy()
         integers = layout.weights(levels).numpy().astype(np.int8)
+        moved = float(np.abs(bias - graph.consts[bias_name]).max())
+        count = len(self.float[source])
+        reasons = {
+            name: f"rounded by least squares on {count} samples",
+            bias_name: f"corrected by up to {moved:.3g}: what least-squares rounding leaves of the layer's mean",
+        }
         self.quantized = self.quantized.with_(
             qparams={**plan.qparams, name: encoding},
             integers={**plan.integers, name: integers},
             biases={**plan.biases, bias_name: bias},
+            reasons={**plan.reasons, **reasons},
         )
 
 

@@ -16,9 +16,9 @@ import torch
 
 from octavo.errors import OctavoError
 from octavo.ir.extract import extract
-from octavo.ir.graph import Graph
+from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
-from octavo.quant.lockstep import Lockstep, fitting, kept_constant
+from octavo.quant.lockstep import Lockstep, fitting, kept_constant, memory_note
 from octavo.quant.observe import Batch, as_inputs
 from octavo.quant.rounding.blocks import Block, partition
 from octavo.quant.rounding.checkpoint import Checkpoint
@@ -36,6 +36,7 @@ _WARM = 0.2
 _BETA = (20.0, 2.0)
 _WORK = 4e8
 _PER_ELEMENT = 60
+_FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def reconstruct(
     The caller removes it. Raises OctavoError when it belongs to other arguments.
     """
     graph = quantized.graph
-    inputs = fitting(graph, as_inputs(graph, data), settings.max_bytes)
+    given = as_inputs(graph, data)
+    inputs = fitting(graph, given, settings.max_bytes)
     blocks = partition(graph, settings.layers)
     saved = None if checkpoint is None else Checkpoint.of(checkpoint, quantized, inputs, repr((settings, len(blocks))))
     done = 0
@@ -126,7 +128,16 @@ def reconstruct(
         with torch.inference_mode():
             for node in block.nodes:
                 state.advance(node)
-    return state.quantized.with_(reasons={**state.quantized.plan.reasons, **refusals(quantized)})
+    plan = state.quantized.plan
+    notes = (*plan.notes, *memory_note("block reconstruction", inputs, given), *_few(inputs))
+    return state.quantized.with_(reasons={**plan.reasons, **refusals(quantized)}, notes=notes)
+
+
+def _few(inputs: Mapping[str, Array]) -> tuple[str, ...]:
+    count = len(next(iter(inputs.values())))
+    if count >= _FEWEST:
+        return ()
+    return (f"block reconstruction was judged by the {count} samples that it learned from: give {_FEWEST} or more",)
 
 
 class _Learner:
@@ -218,11 +229,12 @@ class _Learner:
             name: (start + step * moved).detach().cpu().double().numpy()
             for name, (start, step, moved) in self.bias.items()
         }
+        scales = self.scales.learned()
         return quantized.with_(
             integers={**plan.integers, **{name: soft.integers() for name, soft in self.soft.items()}},
             biases={**plan.biases, **biases},
-            qparams={**plan.qparams, **self.scales.learned()},
-            reasons={**plan.reasons, **dict.fromkeys(self.soft, reason)},
+            qparams={**plan.qparams, **scales},
+            reasons={**plan.reasons, **dict.fromkeys((*self.soft, *biases, *scales), reason)},
         )
 
 
@@ -239,19 +251,26 @@ def _learned(
         return state.quantized
     count = len(learner.target)
     places = torch.arange(count)
-    held_out = places[4::5] if count >= 10 else places
-    used = places[places % 5 != 4] if count >= 10 else places
+    held_out = places[4::5] if count >= _FEWEST else places
+    used = places[places % 5 != 4] if count >= _FEWEST else places
     start, first = learner.error(used), learner.error(held_out)
     if not (start > 0 and math.isfinite(start)):
-        return state.quantized
+        why = "reconstruction had nothing to gain" if start == 0 else "not learned: the block's error is not finite"
+        return _explained(state.quantized, learner, why)
     _train(learner, used, start, tell)
     last = learner.error(held_out)
     if not last < first:
-        return state.quantized.with_(
-            reasons={**state.quantized.plan.reasons, **dict.fromkeys(learner.soft, "reconstruction brought nothing")}
-        )
+        return _explained(state.quantized, learner, "reconstruction brought nothing")
     gain = 10 * math.log10(first / max(last, 1e-30))
     return learner.result(state.quantized, f"reconstructed with {block.name}: {gain:.2f} dB less error of the block")
+
+
+def _explained(quantized: Quantized, learner: _Learner, why: str) -> Quantized:
+    """The same network, with the reason why a block's weights stay."""
+    before = quantized.plan.reasons
+    kept = (name for name in learner.soft if name in before and not why.startswith("not learned"))
+    reasons = dict.fromkeys(learner.soft, why) | {name: f"{before[name]}; {why}" for name in kept}
+    return quantized.with_(reasons={**before, **reasons})
 
 
 def _train(learner: _Learner, used: torch.Tensor, start: float, tell: Callable[[int, float], None]) -> None:

@@ -1,0 +1,65 @@
+/* One or two neighbouring pixels of an output, all channels: what the convolutions and fully connected layers share.
+ *
+ * A stream of words holds for each four channels (the last may be fewer) their part as in dot.h, filled up to a word,
+ * then a record: four multipliers (int32), four shifts (int8, not above 0).
+ */
+#ifndef OCTAVO_MVE_BLOCK_H
+#define OCTAVO_MVE_BLOCK_H
+
+#include "dot.h"
+
+/* Bytes of a record. */
+#define OCTAVO_MVE_RECORD 20
+
+/* What a block needs to know of its layer; stride is that of pixels, in bytes. */
+typedef struct {
+    int32_t out_c;
+    int32_t taps;
+    int32_t stride;
+    octavo_mve_ends ends;
+} octavo_mve_layer;
+
+/* Up to four channels of pixels; returns the stream's next part. */
+OCTAVO_INLINE const int8_t *octavo_mve_channels(const octavo_mve_layer *p, int32_t pixels, int32_t channels,
+    const int8_t *x, const int8_t *stream, int8_t *out)
+{
+    octavo_four sums[2];
+    const int8_t *const record =
+        octavo_mve_dot(sums, pixels, channels, x, p->stride, stream, p->taps) + (-channels * p->taps & 3);
+    const octavo_four multiplier = octavo_four_words((const int32_t *)(const void *)record);
+    const octavo_four shift = octavo_four_bytes(record + 16);
+    octavo_four_store(out, octavo_four_finish(sums[0], multiplier, shift, &p->ends), channels);
+    if (pixels > 1) {
+        octavo_four_store(out + p->out_c, octavo_four_finish(sums[1], multiplier, shift, &p->ends), channels);
+    }
+    return record + OCTAVO_MVE_RECORD;
+}
+
+OCTAVO_INLINE void octavo_mve_block(
+    const octavo_mve_layer *p, const int32_t *stream, int32_t pixels, const int8_t *x, int8_t *out)
+{
+    const int8_t *part = (const int8_t *)stream;
+    for (int32_t o = 0; o < p->out_c / 4; ++o) {
+        part = octavo_mve_channels(p, pixels, 4, x, part, out);
+        out += 4;
+    }
+    if (p->out_c % 4 > 0) {
+        octavo_mve_channels(p, pixels, p->out_c % 4, x, part, out);
+    }
+}
+
+/* pixels pixels in a row, two at a time. */
+OCTAVO_INLINE void octavo_mve_row(
+    const octavo_mve_layer *p, const int32_t *stream, int32_t pixels, const int8_t *x, int8_t *out)
+{
+    for (int32_t i = 0; i < pixels / 2; ++i) {
+        octavo_mve_block(p, stream, 2, x, out);
+        x += 2 * p->stride;
+        out += 2 * p->out_c;
+    }
+    if (pixels % 2 > 0) {
+        octavo_mve_block(p, stream, 1, x, out);
+    }
+}
+
+#endif /* OCTAVO_MVE_BLOCK_H */

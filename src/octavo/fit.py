@@ -1,0 +1,104 @@
+"""Whether a compiled network fits the memory it may take, and if not, what takes it and what would help."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Node
+from octavo.lower.liveness import liveness
+from octavo.lower.lower import IntegerModel
+from octavo.memory import Arena
+from octavo.targets import Target
+
+__all__ = ["check_fit", "const_bytes", "model_bytes", "parse_bytes"]
+
+_NAMED = 4
+_AMOUNT = re.compile(r"(\d{1,12})\s*(|[kKM])(|B|iB)")
+_UNITS = {"": 1, "k": 1024, "K": 1024, "M": 1024**2}
+
+
+def parse_bytes(what: str, text: str | int) -> int:
+    """Bytes from 65536, "64K" or "1M" (of 1,024 each); OctavoError for anything else."""
+    found = _AMOUNT.fullmatch(str(text).strip())
+    if found is None or int(found[1]) < 1:
+        raise OctavoError(f"{what} {text}", "is no amount of memory", "Give bytes, as 65536, 64K or 1M.")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def model_bytes(model: IntegerModel) -> int:
+    """Bytes of all constants that the model's C carries."""
+    used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
+    return sum(model.graph.types[value].nbytes for value in used)
+
+
+def const_bytes(model: IntegerModel, node: Node) -> int:
+    """Bytes of the constants that one node reads."""
+    return sum(model.graph.types[value].nbytes for value in node.inputs if value in model.graph.consts)
+
+
+def check_fit(model: IntegerModel, arena: Arena, target: Target) -> None:
+    """OctavoError when the constants exceed the target's flash or the arena its RAM, for whichever of both is true.
+
+    It names what takes the most and says by how much the network would have to shrink. Code and stack, some kilobytes,
+    are not counted: ``octavo profile`` measures them.
+    """
+    problems = [*_flash(model, target), *_ram(model, arena, target)]
+    if problems:
+        where, _, _ = problems[0]
+        raise OctavoError(
+            where, "; ".join(why for _, why, _ in problems), " ".join(remedy for _, _, remedy in problems)
+        )
+
+
+def _flash(model: IntegerModel, target: Target) -> list[tuple[str, str, str]]:
+    data, flash = model_bytes(model), target.flash_bytes
+    if data <= flash:
+        return []
+    nodes = sorted(model.graph.nodes, key=lambda node: -const_bytes(model, node))
+    largest = ", ".join(f"{node.source or node.name} {const_bytes(model, node):,}" for node in nodes[:_NAMED])
+    where = nodes[0].source or nodes[0].name
+    why = (
+        f"the weights take {data:,} of {flash:,} bytes of flash, {data - flash:,} too many; "
+        f"the largest layers: {largest}"
+    )
+    width = math.floor(100 * math.sqrt(flash / data))
+    return [
+        (where, why, f"With {width} % of the channels in every layer the weights would take about {flash:,} bytes.")
+    ]
+
+
+def _ram(model: IntegerModel, arena: Arena, target: Target) -> list[tuple[str, str, str]]:
+    ram, graph = target.ram_bytes, model.graph
+    if arena.size <= ram:
+        return []
+    values = liveness(graph)[0]
+    places = [
+        {arena.offsets[value.name]: value for value in values if value.first <= step <= value.last}
+        for step in range(len(graph.nodes))
+    ]
+    step = max(range(len(places)), key=lambda i: sum(value.size for value in places[i].values()))
+    alive = sorted(places[step].values(), key=lambda value: -value.size)
+    held = ", ".join(f"{value.name} {value.size:,}" for value in alive[:_NAMED])
+    node = graph.nodes[step]
+    where = node.source or node.name
+    why = (
+        f"the arena takes {arena.size:,} of {ram:,} bytes of RAM, {arena.size - ram:,} too many; "
+        f"this layer holds the most at once: {held}"
+    )
+    return [(where, why, _smaller(model, [value.name for value in alive], ram / arena.size))]
+
+
+def _smaller(model: IntegerModel, alive: list[str], share: float) -> str:
+    """What makes the values of a step smaller by this share."""
+    types = [model.graph.types[name] for name in alive if name in model.graph.types]
+    images = [name for name in model.graph.inputs if len(model.graph.types[name].shape) == 4]
+    if images and all(len(type_.shape) == 4 and type_.shape[1] > 1 for type_ in types):
+        _, height, width, _ = model.graph.types[images[0]].shape
+        scale = math.sqrt(share)
+        return (
+            f"An input of about {math.floor(height * scale)} x {math.floor(width * scale)} in place of "
+            f"{height} x {width} would fit; so would fewer channels in the layers that make these values."
+        )
+    return f"With {math.floor(100 * share)} % of the elements in these values it would fit."

@@ -1,0 +1,1 @@
+"""Octavo: kernels for Arm's Helium, the M-profile vector extension (Cortex-M55)."""

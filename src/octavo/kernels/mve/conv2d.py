@@ -1,0 +1,89 @@
+"""Convolutions for Helium: csrc/mve/conv2d_s8_mve.h and pointwise_s8_mve.h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from octavo.ir.graph import Array
+from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
+from octavo.kernels.packed import Packed
+from octavo.ops.base import IntegerOp
+from octavo.ops.integer.conv2d import QConv2D
+
+__all__ = ["Conv2DMve", "PointwiseMve", "pack_conv2d"]
+
+_MOVES = 4
+
+
+@dataclass(frozen=True)
+class Conv2DMve(IntegerOp):
+    """The parameters of octavo_conv2d_s8_mve."""
+
+    in_h: int
+    in_w: int
+    in_c: int
+    out_h: int
+    out_w: int
+    out_c: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    strip_w: int
+    moves: int
+    input_zero_point: int
+    output_zero_point: int
+    negative_ties: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "conv2d_s8_mve"
+
+    def scratch(self) -> int:
+        """Bytes of the strip at its furthest."""
+        advance = self.stride_h if self.stride_h < self.kernel_h else 0
+        return (self.strip_w * self.kernel_h + (self.moves - 1) * advance) * self.in_c
+
+
+@dataclass(frozen=True)
+class PointwiseMve(IntegerOp):
+    """The parameters of octavo_pointwise_s8_mve."""
+
+    pixels: int
+    in_c: int
+    out_c: int
+    backward: int
+    output_zero_point: int
+    negative_ties: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "pointwise_s8_mve"
+
+    def scratch(self) -> int:
+        """Bytes of two pixels."""
+        return min(2, self.pixels) * self.in_c
+
+
+def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
+    """A convolution without groups and dilation."""
+    if type(op) is not QConv2D or op.groups != 1 or (op.dilation_h, op.dilation_w) != (1, 1):
+        return None
+    weights, bias, multiplier, shift = consts
+    if not fits(shift):
+        return None
+    taps = weights.transpose(0, 2, 1, 3).reshape(op.out_c, -1)
+    packed = {"stream": pack_stream(op, taps, bias, multiplier, shift)}
+    flat = (op.kernel_h, op.kernel_w, op.stride_h, op.stride_w) == (1, 1, 1, 1)
+    if flat and (op.out_h, op.out_w) == (op.in_h, op.in_w):
+        backward = int(op.out_c > op.in_c)
+        return Packed(PointwiseMve(op.in_h * op.in_w, op.in_c, op.out_c, backward, *layer_ends(op)), packed)
+    strip_w = (op.out_w - 1) * op.stride_w + op.kernel_w
+    call = Conv2DMve(
+        op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w,
+        op.pad_top, op.pad_left, strip_w, min(_MOVES, op.out_h), op.input_zero_point, *layer_ends(op),
+    )  # fmt: skip
+    return Packed(call, packed)

@@ -1,0 +1,40 @@
+"""Fully connected layers for Helium: csrc/mve/fully_connected_s8_mve.h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from octavo.ir.graph import Array
+from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
+from octavo.kernels.packed import Packed
+from octavo.ops.base import IntegerOp
+from octavo.ops.integer.fully_connected import QFullyConnected
+
+__all__ = ["FullyConnectedMve", "pack_fully_connected"]
+
+
+@dataclass(frozen=True)
+class FullyConnectedMve(IntegerOp):
+    """The parameters of octavo_fully_connected_s8_mve."""
+
+    rows: int
+    in_features: int
+    out_features: int
+    output_zero_point: int
+    negative_ties: int
+    act_min: int
+    act_max: int
+
+    kernel: ClassVar[str] = "fully_connected_s8_mve"
+
+
+def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
+    """A fully connected layer."""
+    if type(op) is not QFullyConnected:
+        return None
+    weights, bias, multiplier, shift = consts
+    if not fits(shift):
+        return None
+    call = FullyConnectedMve(op.rows, op.in_features, op.out_features, *layer_ends(op))
+    return Packed(call, {"stream": pack_stream(op, weights, bias, multiplier, shift)})
