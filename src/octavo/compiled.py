@@ -66,7 +66,7 @@ def read_compiled(folder: Path) -> Compiled:
             raise ValueError(f"arena_alignment {alignment} is not a power of two")
         constants = _count(manifest["model_bytes"], 2**32)
         sums = dict(manifest["sha256"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OctavoError) as error:
         raise OctavoError(str(folder / MARKER), f"is damaged ({error!r})"[:200], _AGAIN) from error
     own = {path.removeprefix(f"{name}/"): digest for path, digest in sums.items() if path.startswith(f"{name}/")}
     wanted = {path: digest for path, digest in own.items() if path.endswith((".c", ".h"))}
