@@ -8,6 +8,7 @@ from collections.abc import Callable
 from benchmarks import (
     accuracy,
     asymmetric_weights,
+    bundles,
     exactness,
     instructions,
     memory,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "mixed": mixed.main,
     "asymmetric_weights": asymmetric_weights.main,
     "memory": memory.main,
+    "bundles": bundles.main,
     "instructions": instructions.main,
     "speed": speed.main,
 }

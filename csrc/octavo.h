@@ -28,6 +28,9 @@ void octavo_mark(uint32_t layer);
 #endif
 #endif
 
+/* What must hold when a file is compiled, outside of functions: an array of negative size is an error. */
+#define OCTAVO_CHECK(name, condition) typedef char octavo_check_##name[(condition) ? 1 : -1]
+
 static inline int32_t octavo_min(int32_t a, int32_t b)
 {
     return a < b ? a : b;

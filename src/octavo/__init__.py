@@ -8,10 +8,11 @@ from octavo.errors import OctavoError
 
 if TYPE_CHECKING:
     from octavo.api import Budget, compare, export, load, quantize
+    from octavo.bundles import bundle
 
 __version__ = "0.1.0"
 
-__all__ = ["Budget", "OctavoError", "__version__", "compare", "export", "load", "quantize"]
+__all__ = ["Budget", "OctavoError", "__version__", "bundle", "compare", "export", "load", "quantize"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from octavo import api
 
         return getattr(api, name)
+    if name == "bundle":
+        from octavo.bundles import bundle
+
+        return bundle
     raise AttributeError(f"module 'octavo' has no attribute {name!r}")

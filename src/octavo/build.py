@@ -58,6 +58,8 @@ class Build:
             if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
                 raise ValueError("manifest.json is too large")
             manifest = json.loads(manifest_path.read_text())
+            if "models" in manifest:
+                raise ValueError("it is a bundle")
             check_prefix(manifest["name"])
             target = load_target(path / "target.toml")
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 
 from octavo import __version__
 from octavo.build import Build
+from octavo.c.arena import BASE_ALIGNMENT
 from octavo.c.emit import emit
 from octavo.c.packages import package_files
 from octavo.c.sharing import check_optimize, shared_calls
@@ -137,6 +138,7 @@ def _manifest(
     return {
         "generator": GENERATOR,
         "version": MANIFEST_VERSION,
+        "octavo": __version__,
         "name": name,
         "target": target.name,
         "rounding": target.arithmetic.rounding,
@@ -148,6 +150,7 @@ def _manifest(
         "model_bytes": model_bytes(program),
         "arena_bytes": arena.size,
         "arena_lower_bound_bytes": arena.lower_bound,
+        "arena_alignment": max(arena.alignment, BASE_ALIGNMENT),
         "arena_strategy": arena.strategy,
         "arena_offsets": dict(arena.offsets),
         "layers": layers,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from octavo.c.arena import BASE_ALIGNMENT, own_arena
+from octavo.c.glue import Entry, Port, glue
 from octavo.c.kernels import KERNELS, kernel_headers
 from octavo.c.library import library_files
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
@@ -52,7 +54,8 @@ def emit(
         f"src/{prefix}.c": _source(model, arena, names, headers, shared),
         f"src/{prefix}_data.h": _data(model, names, declare=True),
         f"src/{prefix}_data.c": _data(model, names, declare=False),
-        "selftest/glue.h": _glue(model, names),
+        f"src/{prefix}_arena.h": own_arena(prefix, arena.size),
+        "selftest/glue.h": glue([_entry(model, prefix)]),
     }
     if vectors is not None:
         texts["selftest/selftest.c"] = _selftest(names, vectors, model)
@@ -76,6 +79,8 @@ def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
         "#endif",
         "",
         f"#define {u}_ARENA_BYTES {arena.size}",
+        "/* Where a bundle may begin this model's part of an arena: at a multiple of so many bytes. */",
+        f"#define {u}_ARENA_ALIGNMENT {max(arena.alignment, BASE_ALIGNMENT)}",
     ]
     for side, values in sides:
         lines.append(f"#define {u}_{side}_COUNT {len(values)}")
@@ -151,18 +156,9 @@ static inline {type_} {p}_quantize_input{index}(float x)
 def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str], shared: frozenset[str]) -> str:
     p, u, graph = names.prefix, names.upper, model.graph
     lines = [_BANNER, f'#include "{p}.h"', "", "#include <string.h>", ""]
-    lines += [f'#include "{p}_data.h"', *(f'#include "octavo/{header}"' for header in ("octavo.h", *headers)), ""]
-    lines += [
-        "#ifndef OCTAVO_ARENA_STORAGE",
-        "#define OCTAVO_ARENA_STORAGE static",
-        "#endif",
-        "OCTAVO_ARENA_STORAGE union {",
-        f"    int8_t bytes[{max(arena.size, 1)}];",
-        "    int64_t align;",
-        f"}} {p}_arena;",
-        "",
-        f"#define AT(offset) ({p}_arena.bytes + (offset))",
-    ]
+    lines += [f'#include "{p}_arena.h"', f'#include "{p}_data.h"']
+    lines += [*(f'#include "octavo/{header}"' for header in ("octavo.h", *headers)), ""]
+    lines.append(f"#define AT(offset) ({u}_ARENA + (offset))")
     if any(graph.types[value].dtype == "int16" for value in graph.activations()):
         # Offsets are multiples of 4, and bytes may alias any type.
         lines.append("#define AT16(offset) ((int16_t *)(void *)AT(offset))")
@@ -250,46 +246,12 @@ def _data(model: IntegerModel, names: _Names, declare: bool) -> str:
     return "\n".join(lines)
 
 
-def _glue(model: IntegerModel, names: _Names) -> str:
-    """A uniform entry for test harnesses: the bytes of all inputs, and of all outputs, one after the other.
-
-    A value wider than a byte goes through the model's own buffer, because its bytes may lie at any address.
-    """
-    p, types = names.prefix, model.graph.types
-    before, arguments, after = [], [], []
-    for side, values, stream in (("input", model.graph.inputs, "in"), ("output", model.graph.outputs, "out")):
-        offset = 0
-        for index, value in enumerate(values):
-            place, own = f"{stream} + {offset}", f"{p}_{side}{index}()"
-            offset += types[value].nbytes
-            if types[value].dtype == "int8":
-                arguments.append(place)
-                continue
-            arguments.append(own)
-            if side == "input":
-                before.append(f"    memcpy({own}, {place}, {types[value].nbytes});\n")
-            else:
-                after.append(f"    memcpy({place}, {own}, {types[value].nbytes});\n")
-    layers = sum(not _op(node).alias for node in model.graph.nodes)
-    return f"""{_BANNER}
-#ifndef GLUE_H
-#define GLUE_H
-
-#include <string.h>
-
-#include "{p}.h"
-
-#define GLUE_INPUT_BYTES {sum(types[name].nbytes for name in model.graph.inputs)}
-#define GLUE_OUTPUT_BYTES {sum(types[name].nbytes for name in model.graph.outputs)}
-#define GLUE_LAYER_COUNT {layers}
-
-static inline void glue_run(const int8_t *in, int8_t *out)
-{{
-{"".join(before)}    {p}_run({", ".join(arguments)});
-{"".join(after)}}}
-
-#endif /* GLUE_H */
-"""
+def _entry(model: IntegerModel, prefix: str) -> Entry:
+    graph, types = model.graph, model.graph.types
+    inputs, outputs = (
+        tuple(Port(types[value].dtype, types[value].nbytes) for value in side) for side in (graph.inputs, graph.outputs)
+    )
+    return Entry(prefix, inputs, outputs, sum(not _op(node).alias for node in graph.nodes))
 
 
 def _selftest(names: _Names, vectors: tuple[Mapping[str, Array], Mapping[str, Array]], model: IntegerModel) -> str:

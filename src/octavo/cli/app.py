@@ -154,6 +154,23 @@ def _given(flags: dict[str, object]) -> dict[str, object]:
     return {names.get(key, key): value for key, value in flags.items() if value is not None}
 
 
+@app.command("bundle")
+def bundle_command(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that octavo compile wrote, in the order of running.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
+    name: Annotated[str, typer.Option(help="Prefix of the bundle's own C functions and files.")] = "bundle",
+    together: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Models that keep their data at the same time, as wakeword,gesture; may be given again."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Join compiled models into one library that shares one arena."""
+    from octavo.cli.bundles import bundle_folders
+
+    bundle_folders(folders, output, name, together or (), json)
+
+
 @app.command("eval")
 def eval_command(
     folder: Folder,

@@ -14,9 +14,11 @@ from octavo.targets import Target
 if TYPE_CHECKING:
     from octavo.analysis.formats import Effect
     from octavo.build import Build, Evaluation, Profile, RunResult
+    from octavo.bundles import Bundle
     from octavo.ir.plan import QuantPlan
 
 __all__ = [
+    "bundled",
     "compiled",
     "effects",
     "evaluation",
@@ -119,6 +121,20 @@ def compiled(build: Build) -> None:
         _CONSOLE.print(f"{lost:,} of {whole:,} channels of {len(idle)} layers are the same for every input: left out")
     for path, reason in m["not_written"].items():
         _CONSOLE.print(f"not written: {path}: {reason}", style="yellow")
+
+
+def bundled(made: Bundle) -> None:
+    """Each model's place in the shared arena, and what sharing saves."""
+    m = made.manifest
+    table = _table("model", "from byte", "bytes of RAM", "bytes of flash", title=f"{m['name']} for {m['target']}")
+    table.add_column("kept while these run")
+    for row in m["models"]:
+        numbers = (f"{row[key]:,}" for key in ("arena_offset", "arena_bytes", "model_bytes"))
+        table.add_row(row["name"], *numbers, ", ".join(row["kept_by"]) or "none")
+    saved = m["arena_bytes_apart"] - m["arena_bytes"]
+    table.add_row("shared arena", "", f"{m['arena_bytes']:,}", f"{m['model_bytes']:,}", f"saves {saved:,} bytes of RAM")
+    _CONSOLE.print(table)
+    _CONSOLE.print(f"files: {made.folder}")
 
 
 def evaluation(build: Build, result: Evaluation) -> None:

@@ -6,6 +6,7 @@ from octavo.memory.access import Distance, Spans, distance
 from octavo.memory.arena import Arena, plan, plan_memory
 from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.check import verify
+from octavo.memory.parts import place_parts
 from octavo.memory.schedule import Step, schedule
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Step",
     "View",
     "distance",
+    "place_parts",
     "plan",
     "plan_memory",
     "schedule",
