@@ -80,10 +80,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 def check(case: Case, got: np.ndarray) -> None:
     """Every layer's bytes, so that a failure names the layer."""
     program, _, _, expected = case
-    start = 0
-    for node in program.graph.nodes:
-        stop = start + program.graph.types[node.outputs[0]].size
-        np.testing.assert_array_equal(got[:, start:stop], expected[:, start:stop], err_msg=str(node.op))
+    start, ops = 0, {node.outputs[0]: node.op for node in program.graph.nodes}
+    for name in program.graph.outputs:
+        stop = start + program.graph.types[name].size
+        np.testing.assert_array_equal(got[:, start:stop], expected[:, start:stop], err_msg=str(ops[name]))
         start = stop
 
 
