@@ -15,7 +15,7 @@ import torch
 from octavo.analysis.compare import Score, dequantize_outputs, quantize_inputs
 from octavo.c.text import check_prefix
 from octavo.device.emulator import DeviceRun, run_on_board
-from octavo.device.host import HostModel
+from octavo.device.host import HostModel, host_form
 from octavo.errors import OctavoError
 from octavo.formats.native import FILES as QUANTIZED_FILES
 from octavo.formats.native import read_quantized
@@ -81,7 +81,7 @@ def _check_sums(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Float against the compiled integer C on a data set; accuracies are None without labels."""
+    """Float against the target's integers on a data set; accuracies are None without labels."""
 
     float_accuracy: float | None
     integer_accuracy: float | None
@@ -128,9 +128,10 @@ class Profile:
 def evaluate(
     build: Build, inputs: Batch, labels: Array | None = None, progress: Callable[[int], None] | None = None
 ) -> Evaluation:
-    """Run the float network and the compiled C on the host over the same samples [N, ...].
+    """Run the float network and the target's integers over the same samples [N, ...].
 
-    SQNR and agreement are of the first output. ``progress(samples)`` is called batch by batch.
+    The integers come from C for this machine: byte by byte those of the C in the folder, which ``run`` runs, and
+    sooner. SQNR and agreement are of the first output. ``progress(samples)`` is called batch by batch.
     """
     graph = build.quantized.graph
     named = as_inputs(graph, inputs)
@@ -143,7 +144,7 @@ def evaluate(
             raise OctavoError("labels", f"are not in 0 to {classes - 1}", "Number the classes as the network does.")
     score = Score()
     first, model = graph.outputs[0], build.model.graph
-    with HostModel(build.c_dir) as host, torch.inference_mode():
+    with host_form(build.model) as host, torch.inference_mode():
         for start in range(0, count, BATCH):
             part = {name: array[start : start + BATCH] for name, array in named.items()}
             expected = float_run(graph, part)[first].numpy()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from octavo.build import Build
-from octavo.device.host import HostModel, sanitized_run
+from octavo.device.host import HostModel, host_form, sanitized_run
 from octavo.device.toolchain import WARNINGS
 from octavo.errors import OctavoError
 
@@ -37,6 +37,13 @@ def test_host_equals_the_integer_executor_over_threads_and_one_by_one(build: Bui
         for bad in (x[:, 1:], x.astype(np.int16), x[0]):
             with pytest.raises(OctavoError, match="int8"):
                 host.run(bad)
+
+
+def test_host_form_equals_the_c_that_ships(build: Build, samples: Samples) -> None:
+    x, expected = samples
+    with host_form(build.model) as fast, HostModel(build.c_dir) as shipped:
+        np.testing.assert_array_equal(fast.run(x), expected)
+        np.testing.assert_array_equal(fast.run(x, threads=1), shipped.run(x))
 
 
 def test_sanitizers_find_nothing(build: Build, samples: Samples) -> None:

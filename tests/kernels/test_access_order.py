@@ -17,7 +17,6 @@ from tests.networks.integer_layers import convolution, depthwise, fully_connecte
 from tests.oracles.access_order import Step, safe_shifts
 
 Loop = Callable[[Any], Iterator[Step]]
-"""The steps of a kernel with these parameters."""
 
 
 def span(first: int, count: int) -> set[int]:
@@ -61,18 +60,12 @@ def fully_connected_s8(p: Any) -> Iterator[Step]:
             yield span(row * p.in_features, p.in_features), {row * p.out_features + o}
 
 
-def pointwise_s8_mve(p: Any) -> Iterator[Step]:
-    rest = p.pixels % 2
-    order = [(i, 2) for i in range(0, p.pixels - rest, 2)] + ([(p.pixels - 1, 1)] if rest else [])
+def blocks(p: Any, block: int) -> Iterator[Step]:
+    """Pixels of pointwise_s8_dsp and pointwise_s8_mve."""
+    rest = p.pixels % block
+    order = [(i, block) for i in range(0, p.pixels - rest, block)] + ([(p.pixels - rest, rest)] if rest else [])
     for first, n in reversed(order) if p.backward else order:
         yield span(first * p.in_c, n * p.in_c), span(first * p.out_c, n * p.out_c)
-
-
-def pointwise_s8_dsp(p: Any, block: int) -> Iterator[Step]:
-    for i in range(0, p.pixels, block):
-        count = min(block, p.pixels - i)
-        first = p.pixels - i - count if p.backward else i
-        yield span(first * p.in_c, count * p.in_c), span(first * p.out_c, count * p.out_c)
 
 
 def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
@@ -152,11 +145,9 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s8": fully_connected_s8,
     "fully_connected_s8_dsp": fully_connected_s8_dsp,
     "fully_connected_s8_mve": fully_connected_s8_mve,
-    "pointwise_s8_dsp": lambda p: pointwise_s8_dsp(p, p.block),
-    "pointwise_s8_mve": pointwise_s8_mve,
+    "pointwise_s8_dsp": lambda p: blocks(p, p.block),
+    "pointwise_s8_mve": lambda p: blocks(p, 2),
 }
-SHARED: dict[str, Loop] = {"pointwise_s8_dsp": lambda p: pointwise_s8_dsp(p, 2)}
-"""The copies that layers share, where their order is another one."""
 
 
 def small(kind: Callable[..., Any], rng: np.random.Generator) -> Any:
@@ -189,8 +180,6 @@ def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant:
         found: Distance = node.op.overlaps()[0]
         reach = 2 + max(model.graph.types[value].nbytes for value in (node.inputs[0], node.outputs[0]))
         safe = safe_shifts(LOOPS[node.op.kernel](node.op), reach)
-        if node.op.kernel in SHARED:
-            safe &= safe_shifts(SHARED[node.op.kernel](node.op), reach)
         allowed = {shift for shift in range(-reach, reach + 1) if found.allows(shift)}
         assert allowed <= safe, node.op
         nearer = {1 - found.below, found.above - 1} - ({0} if found.same else set())

@@ -75,9 +75,9 @@ def written(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Writes the C; packed inputs, and what the integer executor makes of them."""
     model, program = programs
-    shared = shared_calls(program.graph, {}, optimize)
     inputs = random_inputs(model, 3, np.random.default_rng(4))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
+    shared = shared_calls(program.graph, {}, optimize)
     for path, data in emit(program, arena, "model", (inputs, outputs), shared).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
@@ -86,16 +86,18 @@ def written(
 
 def wrong(program: IntegerModel, got: np.ndarray, expected: np.ndarray) -> list[Node]:
     """Layers of whose output some byte differs."""
-    types, outputs = program.graph.types, program.graph.outputs
-    parts = np.split((got != expected).any(axis=0), np.cumsum([types[name].size for name in outputs])[:-1])
-    differs = {name for name, part in zip(outputs, parts, strict=True) if part.any()}
-    return [node for node in program.graph.nodes if node.outputs[0] in differs]
+    makers = program.graph.producers()
+    sizes = [program.graph.types[name].size for name in program.graph.outputs]
+    ends = np.cumsum(sizes)
+    differs = (got != expected).any(axis=0)
+    parts = zip(program.graph.outputs, ends, sizes, strict=True)
+    return [makers[name] for name, end, size in parts if differs[end - size : end].any()]
 
 
-@pytest.mark.parametrize(("seed", "optimize"), [(20, "speed"), (21, "size")])
+@pytest.mark.parametrize(("optimize", "seed"), [("speed", 20), ("speed", 21), ("size", 22)])
 @pytest.mark.parametrize("place", SHIFTS)
 @pytest.mark.parametrize("variant", BOARDS)
-def test_as_near_as_allowed(tmp_path: Path, variant: str, place: str, seed: int, optimize: str) -> None:
+def test_as_near_as_allowed(tmp_path: Path, variant: str, place: str, optimize: str, seed: int) -> None:
     pair = programs(variant, seed, 4)
     arena = by_hand(pair[1], SHIFTS[place], seed)
     verify(arena, *liveness(pair[1].graph))
@@ -138,7 +140,7 @@ def test_one_byte_nearer_is_refused_and_wrong(tmp_path: Path, variant: str, plac
 
 
 def test_the_shared_copy_has_room_for_its_pixels(tmp_path: Path) -> None:
-    """More channels than the inner loop's stride reaches: one pixel at a time, but two in the copy of the kernel."""
+    """More channels than the inner loop's stride reaches: one pixel at a time, in code made for pairs of pixels."""
     rng = np.random.default_rng(9)
     made: list[Layer] = []
     while len(made) < 2:

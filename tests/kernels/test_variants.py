@@ -1,90 +1,53 @@
-"""The kernel variants against the integer executor: on the host in plain C, and on emulated cores."""
+"""The kernel variants against the integer executor: on the host, under sanitizers, and on emulated cores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
+import platform
+import shutil
+from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from octavo.c.emit import emit
 from octavo.c.kernels import KERNELS
 from octavo.device.emulator import run_on_board
 from octavo.device.host import HostModel, sanitized_run
-from octavo.kernels.specialize import VARIANTS, specialize
-from octavo.lower.liveness import plan_arena
-from octavo.lower.lower import IntegerModel
-from octavo.run.integer_run import integer_run
-from octavo.run.sample_bytes import pack
+from octavo.kernels.specialize import VARIANTS
 from octavo.targets import load_target
-from tests.networks.integer_layers import (
-    Layer,
-    add,
-    average_pool,
-    convolution,
-    depthwise,
-    fully_connected,
-    random_inputs,
-    side_by_side,
-)
+from tests.networks.kernel_cases import Case, layers, written
 from tests.oracles.c_struct import struct_fields
 from tests.oracles.device import require_device
 
-BOARDS = {"dsp": ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"), "mve": ("cortex-m55", "cortex-m3")}
+BOARDS = {
+    "dsp": ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"),
+    "mve": ("cortex-m55", "cortex-m3"),
+    "x86": (),
+}
 """By variant the emulated boards, some of which lack its instructions."""
 
-SAMPLES = 4
-Case = tuple[IntegerModel, Path, np.ndarray, np.ndarray]
-
-
-def layers(seed: int, count: int) -> list[Layer]:
-    """All kinds in turn; every third convolution is pointwise, every second depthwise one 3 x 3."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for i in range(count):
-        made += [
-            convolution(rng, (1, 1) if i % 3 == 0 else ((3, 3) if i % 3 == 1 else None)),
-            depthwise(rng, (3, 3) if i % 2 else None),
-            fully_connected(rng),
-            add(rng),
-            average_pool(rng),
-        ]
-    return made
-
-
-def written(folder: Path, variant: str, made: Sequence[Layer], seed: int) -> Case:
-    """The specialized model's C, packed inputs, and what the integer executor makes of them."""
-    model = side_by_side(made)
-    program = specialize(model, replace(load_target(BOARDS[variant][0]), features=(variant,)))
-    inputs = random_inputs(model, SAMPLES, np.random.default_rng(seed))
-    outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
-    files = emit(program, plan_arena(program.graph), "model", (inputs, outputs))
-    for path, data in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    return (
-        program,
-        folder,
-        pack(model.graph, model.graph.inputs, inputs),
-        pack(model.graph, model.graph.outputs, outputs),
-    )
+X86_ONLY = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs an x86-64 machine")
+MACHINES = {
+    "native": ("-march=native",),
+    "avx-vnni": ("-mavx2", "-mavxvnni"),
+    "avx2": ("-mavx2",),
+    "plain": (),
+}
+"""Compiler options that choose another path through csrc/x86."""
+SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve") for seed in (0, 1)] + [
+    pytest.param("x86", machine, seed, marks=X86_ONLY) for seed, machine in enumerate(MACHINES)
+]
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    return {name: written(tmp_path_factory.mktemp(name), name, layers(0, 8), 1) for name in BOARDS}
+    return {name: written(tmp_path_factory.mktemp(name), layers(0, 8), name, 1) for name in BOARDS}
 
 
-def check(case: Case, got: np.ndarray) -> None:
-    """Every layer's bytes, so that a failure names the layer."""
-    program, _, _, expected = case
-    start, ops = 0, {node.outputs[0]: node.op for node in program.graph.nodes}
-    for name in program.graph.outputs:
-        stop = start + program.graph.types[name].size
-        np.testing.assert_array_equal(got[:, start:stop], expected[:, start:stop], err_msg=str(ops[name]))
-        start = stop
+def runs_here(machine: str) -> bool:
+    """Whether this machine has the instructions; Linux tells."""
+    wanted = {"avx-vnni": {"avx2", "avx_vnni"}, "avx2": {"avx2"}}.get(machine, set())
+    info = Path("/proc/cpuinfo")
+    return not wanted or (info.is_file() and wanted <= set(info.read_text().split()))
 
 
 def test_every_variant_is_tested() -> None:
@@ -94,17 +57,18 @@ def test_every_variant_is_tested() -> None:
 @pytest.mark.parametrize("variant", BOARDS)
 def test_almost_every_layer_gets_its_kernel(cases: dict[str, Case], variant: str) -> None:
     """Of the layers that the variant knows; those that it refuses are portable."""
-    kernels = [node.op.kernel for node in cases[variant][0].graph.nodes]
-    fast = [name.removesuffix(f"_{variant}") for name in kernels if name.endswith(f"_{variant}")]
-    slow = [name for name in kernels if name in VARIANTS[variant]]
-    assert len(fast) > 9 * len(slow)
-    assert set(fast) == {*VARIANTS[variant], "pointwise_s8"}
+    before = [node.op.kernel for node in cases[variant].model.graph.nodes]
+    after = [node.op.kernel for node in cases[variant].program.graph.nodes]
+    known = [i for i, name in enumerate(before) if name in VARIANTS[variant]]
+    fast = [i for i in known if KERNELS[after[i]].variant == variant]
+    assert len(fast) > 0.9 * len(known)
+    assert {before[i] for i in fast} == set(VARIANTS[variant])
 
 
 @pytest.mark.parametrize("variant", BOARDS)
 def test_structs_equal_dataclasses_and_every_kernel_is_reached(cases: dict[str, Case], variant: str) -> None:
-    nodes = cases[variant][0].graph.nodes
-    ops = {node.op.kernel: node.op for node in nodes if node.op.kernel.endswith(f"_{variant}")}
+    nodes = cases[variant].program.graph.nodes
+    ops = {node.op.kernel: node.op for node in nodes if KERNELS[node.op.kernel].variant != "portable"}
     assert set(ops) == {name for name, kernel in KERNELS.items() if kernel.variant == variant}
     for kernel, op in ops.items():
         assert struct_fields(kernel) == [(field.name, 0) for field in fields(op)]
@@ -112,18 +76,31 @@ def test_structs_equal_dataclasses_and_every_kernel_is_reached(cases: dict[str, 
 
 @pytest.mark.parametrize("variant", BOARDS)
 def test_host(cases: dict[str, Case], variant: str) -> None:
-    with HostModel(cases[variant][1]) as host:
-        check(cases[variant], host.run(cases[variant][2]))
+    with HostModel(cases[variant].folder) as host:
+        cases[variant].check(host.run(cases[variant].inputs))
 
 
-@pytest.mark.parametrize("variant", BOARDS)
-@pytest.mark.parametrize("seed", range(2))
-def test_sanitizers(tmp_path: Path, variant: str, seed: int) -> None:
-    case = written(tmp_path, variant, layers(10 + seed, 3), seed)
-    check(case, sanitized_run(case[1], case[2], case[3].shape[1]))
+@X86_ONLY
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_x86_machines(cases: dict[str, Case], machine: str, compiler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which(compiler) is None or not runs_here(machine):
+        pytest.skip(f"{compiler} is not installed, or this machine lacks {machine}")
+    monkeypatch.setenv("CC", compiler)
+    with HostModel(cases["x86"].folder, MACHINES[machine]) as host:
+        cases["x86"].check(host.run(cases["x86"].inputs))
+
+
+@pytest.mark.parametrize(("variant", "machine", "seed"), SANITIZED)
+def test_sanitizers(tmp_path: Path, variant: str, machine: str, seed: int) -> None:
+    if not runs_here(machine):
+        pytest.skip(f"this machine lacks {machine}")
+    case = written(tmp_path, layers(10 + seed, 3), variant, seed)
+    case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1], MACHINES[machine]))
 
 
 @pytest.mark.parametrize(("variant", "name"), [(variant, name) for variant, names in BOARDS.items() for name in names])
 def test_boards(cases: dict[str, Case], variant: str, name: str) -> None:
     require_device(name)
-    check(cases[variant], run_on_board(cases[variant][1], load_target(name), cases[variant][2]).outputs)
+    case = cases[variant]
+    case.check(run_on_board(case.folder, load_target(name), case.inputs).outputs)

@@ -139,12 +139,18 @@ def add(rng: np.random.Generator) -> Layer:
 
 
 def average_pool(rng: np.random.Generator) -> Layer:
-    """One of the operator's own examples, with any clamp."""
-    example = QAveragePool2D.examples(rng)[int(rng.integers(0, 4))]
-    assert isinstance(example.op, QAveragePool2D)
+    """Windows of 1 to 7, strides 1 to 3, any padding, counted or not."""
+    h, w, kh, kw = (int(v) for v in rng.integers((1, 1, 1, 1), (11, 11, 8, 8)))
+    c = int(rng.integers(1, 68))
+    sh, sw = (int(v) for v in rng.integers(1, 4, 2))
+    top, out_h = _window(rng, h, kh, sh)
+    left, out_w = _window(rng, w, kw, sw)
     limits = _limits(rng)
-    op = replace(example.op, act_min=limits["act_min"], act_max=limits["act_max"])
-    return op, list(example.inputs), [], op.infer(example.inputs)[0].shape
+    op = QAveragePool2D(
+        h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"],
+        int(rng.integers(0, 2)), limits["input_zero_point"],
+    )  # fmt: skip
+    return op, [TensorType((1, h, w, c), "int8")], [], (1, out_h, out_w, c)
 
 
 def side_by_side(layers: Sequence[Layer]) -> IntegerModel:

@@ -35,13 +35,13 @@ def emit(
     model: IntegerModel,
     arena: Arena,
     prefix: str,
-    vectors: tuple[Mapping[str, Array], Mapping[str, Array]],
+    vectors: tuple[Mapping[str, Array], Mapping[str, Array]] | None = None,
     shared: frozenset[str] = frozenset(),
 ) -> dict[str, bytes]:
     """The C files by relative path: the library in ``src/``, its self-test in ``selftest/``.
 
-    ``vectors`` are golden inputs and outputs by name [N, ...] in the model's integers, for the self-test. ``shared``
-    names the nodes that call one copy of their kernel (octavo.c.sharing).
+    ``vectors`` are golden inputs and outputs by name [N, ...] in the model's integers, for the self-test; there is
+    none without them. ``shared`` names the nodes that call one copy of their kernel (octavo.c.sharing).
     """
     check_prefix(prefix)
     used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
@@ -53,8 +53,9 @@ def emit(
         f"src/{prefix}_data.h": _data(model, names, declare=True),
         f"src/{prefix}_data.c": _data(model, names, declare=False),
         "selftest/glue.h": _glue(model, names),
-        "selftest/selftest.c": _selftest(names, vectors, model),
     }
+    if vectors is not None:
+        texts["selftest/selftest.c"] = _selftest(names, vectors, model)
     files = {path: text.encode() for path, text in texts.items()}
     return files | {f"src/octavo/{path}": data for path, data in library_files(headers).items()}
 

@@ -41,6 +41,7 @@ _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
     "pointwise_s8_mve",
 )  # fmt: skip
+_X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
 
 _SHARED = {
     "add_s8_dsp": ("octavo_add_s8_dsp", 3),
@@ -52,7 +53,7 @@ _SHARED = {
 
 KERNELS: dict[str, Kernel] = {
     name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant, *_SHARED.get(name, ("", 0)))
-    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("mve", _MVE))
+    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("mve", _MVE), ("x86", _X86))
     for name in names
 }
 """By ``IntegerOp.kernel``."""

@@ -19,11 +19,11 @@ def new_rows(in_h: int, out_h: int, kernel_h: int, stride_h: int, pad_top: int, 
     return np.clip(fresh, 0, in_h), np.clip(end, 0, in_h)
 
 
-def pixel_blocks(end: NDArray[np.int64], in_c: int, out_c: int, backward: int) -> Distance:
-    """Blocks of pixels are read, then written, forward or ``backward``; ``end`` are their rising ends."""
-    order = slice(None, None, -1 if backward else 1)
-    first, last = np.concatenate([[0], end[:-1]])[order], end[order]
-    return distance((in_c * first, in_c * last), (out_c * first, out_c * last))
+def pixel_blocks(pixels: int, in_c: int, out_c: int, block: int, backward: int) -> Distance:
+    """``block`` pixels are read, then written, the last ones with what is left; or from the last to the first."""
+    first = np.arange(0, pixels, block, dtype=np.int64)[:: -1 if backward else 1]
+    end = np.minimum(first + block, pixels)
+    return distance((in_c * first, in_c * end), (out_c * first, out_c * end))
 
 
 def row_blocks(rows: int, row: int, channels: int, block: int, group: int) -> Distance:

@@ -15,6 +15,11 @@ from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.x86.add import pack_add as pack_add_x86
+from octavo.kernels.x86.average_pool2d import pack_average_pool2d as pack_average_pool2d_x86
+from octavo.kernels.x86.conv2d import pack_conv2d as pack_conv2d_x86
+from octavo.kernels.x86.conv2d import pack_fully_connected as pack_fully_connected_x86
+from octavo.kernels.x86.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_x86
 from octavo.lower.lower import IntegerModel
 from octavo.lower.order import in_order
 from octavo.ops.base import IntegerOp
@@ -35,6 +40,13 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "conv2d_s8": pack_conv2d_mve,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
         "fully_connected_s8": pack_fully_connected_mve,
+    },
+    "x86": {
+        "add_s8": pack_add_x86,
+        "average_pool2d_s8": pack_average_pool2d_x86,
+        "conv2d_s8": pack_conv2d_x86,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_x86,
+        "fully_connected_s8": pack_fully_connected_x86,
     },
 }
 """By feature of a target and kernel of an integer operator."""

@@ -21,7 +21,6 @@ from octavo.ops.integer.conv2d import QConv2D
 __all__ = ["Conv2DDsp", "PointwiseDsp", "pack_conv2d"]
 
 _MAX_ROWS = 16
-_SHARED_BLOCK = 2  # pixels at a time in the copy of the kernel that layers share
 _MAX_STRIDE = 510  # int16 elements: the reach of an LDRD
 
 
@@ -86,18 +85,11 @@ class PointwiseDsp(IntegerOp):
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A block of pixels is read before it is written."""
-        own, shared = self._blocks(self.block), self._blocks(_SHARED_BLOCK)
-        return {0: Distance(max(own.below, shared.below), max(own.above, shared.above))}
-
-    def _blocks(self, block: int) -> Distance:
-        """Where blocks go backward, what is left over comes last: at the first pixels."""
-        first = self.pixels % block if self.backward and self.pixels % block else block
-        ends = np.minimum(np.arange(first, self.pixels + block, block), self.pixels)
-        return pixel_blocks(ends, self.in_c, self.out_c, self.backward)
+        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, self.block, self.backward)}
 
     def scratch(self) -> int:
-        """Bytes of a block of widened pixels, in the copy that layers share as well."""
-        return 2 * min(max(self.block, _SHARED_BLOCK), self.pixels) * self.taps
+        """Bytes of a block of widened pixels."""
+        return 2 * self.block * self.taps
 
 
 def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:

@@ -77,8 +77,7 @@ class PointwiseMve(IntegerOp):
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Two pixels are read before they are written."""
-        ends = np.minimum(np.arange(2, self.pixels + 2, 2), self.pixels)
-        return {0: pixel_blocks(ends, self.in_c, self.out_c, self.backward)}
+        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, 2, self.backward)}
 
     def scratch(self) -> int:
         """Bytes of two pixels."""

@@ -1,0 +1,78 @@
+"""What every kernel variant is checked with: random layers, their C in a folder, and the integer executor's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from octavo.c.emit import emit
+from octavo.kernels.specialize import specialize
+from octavo.lower.liveness import plan_arena
+from octavo.lower.lower import IntegerModel
+from octavo.run.integer_run import integer_run
+from octavo.run.sample_bytes import pack
+from octavo.targets import load_target
+from tests.networks.integer_layers import (
+    Layer,
+    add,
+    average_pool,
+    convolution,
+    depthwise,
+    fully_connected,
+    random_inputs,
+    side_by_side,
+)
+
+__all__ = ["Case", "layers", "written"]
+
+SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, its form for a variant, the folder of its C, packed inputs, and the integer executor's answers."""
+
+    model: IntegerModel
+    program: IntegerModel
+    folder: Path
+    inputs: np.ndarray
+    expected: np.ndarray
+
+    def check(self, got: np.ndarray) -> None:
+        """Every layer's bytes, so that a failure names the layer."""
+        start = 0
+        for node in self.program.graph.nodes:
+            stop = start + self.program.graph.types[node.outputs[0]].size
+            np.testing.assert_array_equal(got[:, start:stop], self.expected[:, start:stop], err_msg=str(node.op))
+            start = stop
+
+
+def layers(seed: int, count: int) -> list[Layer]:
+    """All kinds in turn; every third convolution is pointwise, every second depthwise one 3 x 3."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(count):
+        made += [
+            convolution(rng, (1, 1) if i % 3 == 0 else ((3, 3) if i % 3 == 1 else None)),
+            depthwise(rng, (3, 3) if i % 2 else None),
+            fully_connected(rng),
+            add(rng),
+            average_pool(rng),
+        ]
+    return made
+
+
+def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:
+    """The layers side by side for a target that has only the variant, as C in ``folder``."""
+    model = side_by_side(made)
+    program = specialize(model, replace(load_target("host"), features=(variant,)))
+    inputs = random_inputs(model, SAMPLES, np.random.default_rng(seed))
+    outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
+    for path, data in emit(program, plan_arena(program.graph), "model", (inputs, outputs)).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    ends = model.graph.inputs, model.graph.outputs
+    return Case(model, program, folder, pack(model.graph, ends[0], inputs), pack(model.graph, ends[1], outputs))
