@@ -14,16 +14,17 @@ from octavo.c.sharing import shared_calls
 from octavo.device.emulator import run_on_board
 from octavo.device.host import HostModel
 from octavo.errors import OctavoError
-from octavo.ir.graph import Node
+from octavo.ir.graph import Node, TensorType
 from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import liveness, scratch_bytes, scratch_name
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Arena, Distance, verify
+from octavo.ops.integer.conv2d import QConv2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
 from tests.kernels.test_variants import layers
-from tests.networks.integer_layers import random_inputs, side_by_side
+from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
 from tests.oracles.device import require_device
 
 BOARDS = {"dsp": "cortex-m4", "mve": "cortex-m55"}
@@ -136,3 +137,22 @@ def test_one_byte_nearer_is_refused_and_wrong(tmp_path: Path, variant: str, plac
     with HostModel(tmp_path) as host:
         seen = {node.op.kernel for node in wrong(pair[1], host.run(samples), expected)}
     assert seen >= {node.op.kernel for node in pair[1].graph.nodes if node.op.kernel.endswith(f"_{variant}")}
+
+
+def test_the_shared_copy_has_room_for_its_pixels(tmp_path: Path) -> None:
+    """More channels than the inner loop's stride reaches: one pixel at a time, in code made for pairs of pixels."""
+    rng = np.random.default_rng(9)
+    made: list[Layer] = []
+    while len(made) < 2:
+        op, (image,), constants, shape = convolution(rng, (1, 1))
+        if isinstance(op, QConv2D) and op.stride_h == op.stride_w == 1 and op.in_h * op.in_w > 2:
+            wide = replace(op, in_c=600)
+            weights = rng.integers(-3, 4, (op.out_c, 1, 1, 600)).astype(np.int8)
+            made.append((wide, [TensorType((*image.shape[:3], 600), "int8")], [weights, *constants[1:]], shape))
+    model = side_by_side(made)
+    program = specialize(model, replace(load_target("cortex-m4"), features=("dsp",)))
+    assert {node.op.kernel for node in program.graph.nodes} == {"pointwise_s8_dsp"}
+    # Behind the working memory comes the next layer's input: an overrun would change it.
+    samples, expected = written(tmp_path, (model, program), by_hand(program, SHIFTS["below"], 0), "size")
+    with HostModel(tmp_path) as host:
+        assert not wrong(program, host.run(samples), expected)
