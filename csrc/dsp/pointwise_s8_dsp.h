@@ -24,24 +24,29 @@ typedef struct {
     int32_t act_max;
 } octavo_pointwise_s8_dsp_params;
 
-/* The layer by blocks of this many pixels; known says that the compiler sees the parameters. */
+/* The layer; known says that the compiler sees the parameters. If it does not, the pixels of a block are computed in pairs,
+ * for which the code is small. */
 OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_params *p, const int8_t *x,
-    const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known)
+    const int32_t *stream, int8_t *out, void *scratch, int32_t known)
 {
     const octavo_dsp_layer layer = {known, p->out_c, 1, p->taps, p->taps, p->exact_segments,
         p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     int16_t *const wide = (int16_t *)scratch;
-    const int16_t *const window[1] = {wide};
-    const int32_t rest = known ? p->pixels % block : 1;
-    int32_t count = block;
-    for (int32_t i = 0; i < p->pixels; i += count) {
-        count = octavo_min(block, p->pixels - i);
-        const int32_t pixel = p->backward ? p->pixels - i - count : i;
-        octavo_widen_pixels(x + pixel * p->in_c, count, p->in_c, p->taps, 1, wide);
-        if (rest == 0 || count == block) {
-            octavo_dsp_block(&layer, stream, block, window, out + pixel * p->out_c);
-        } else {
-            octavo_dsp_block(&layer, stream, rest, window, out + pixel * p->out_c);
+    const int32_t group = known ? p->block : 2;
+    const int32_t rest = known ? p->pixels % p->block : 1;
+    const int32_t step = p->backward ? -p->block : p->block;
+    int32_t first = p->backward ? (p->pixels - 1) / p->block * p->block : 0;
+    for (; first >= 0 && first < p->pixels; first += step) {
+        const int32_t count = octavo_min(p->block, p->pixels - first);
+        octavo_widen_pixels(x + first * p->in_c, count, p->in_c, p->taps, 1, wide);
+        for (int32_t i = 0; i < (known ? 1 : count); i += group) {
+            const int16_t *const window[1] = {wide + i * p->taps};
+            int8_t *const to = out + (first + i) * p->out_c;
+            if (rest == 0 || count - i >= group) {
+                octavo_dsp_block(&layer, stream, group, window, to);
+            } else {
+                octavo_dsp_block(&layer, stream, rest, window, to);
+            }
         }
     }
 }
@@ -49,14 +54,14 @@ OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_
 OCTAVO_KERNEL void octavo_pointwise_s8_dsp(
     const octavo_pointwise_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, p->block, 1);
+    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 1);
 }
 
 /* The same, for parameters that differ from call to call. */
 OCTAVO_KERNEL void octavo_pointwise_s8_dsp_any(
     const octavo_pointwise_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 2, 0);
+    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 0);
 }
 
 #endif /* OCTAVO_POINTWISE_S8_DSP_H */

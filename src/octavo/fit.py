@@ -9,7 +9,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Node
 from octavo.lower.liveness import liveness
 from octavo.lower.lower import IntegerModel
-from octavo.memory import Arena
+from octavo.memory import Arena, Buffer
 from octavo.targets import Target
 
 __all__ = ["check_fit", "const_bytes", "model_bytes", "parse_bytes"]
@@ -74,12 +74,11 @@ def _ram(model: IntegerModel, arena: Arena, target: Target) -> list[tuple[str, s
     if arena.size <= ram:
         return []
     values = liveness(graph)[0]
-    places = [
-        {arena.offsets[value.name]: value for value in values if value.first <= step <= value.last}
-        for step in range(len(graph.nodes))
-    ]
-    step = max(range(len(places)), key=lambda i: sum(value.size for value in places[i].values()))
-    alive = sorted(places[step].values(), key=lambda value: -value.size)
+    steps = [[value for value in values if value.first <= step <= value.last] for step in range(len(graph.nodes))]
+    step = max(range(len(steps)), key=lambda i: _covered(steps[i], arena))
+    # Of values at one place the largest is what takes the bytes.
+    places = {arena.offsets[value.name]: value for value in sorted(steps[step], key=lambda value: value.size)}
+    alive = sorted(places.values(), key=lambda value: -value.size)
     held = ", ".join(f"{value.name} {value.size:,}" for value in alive[:_NAMED])
     node = graph.nodes[step]
     where = node.source or node.name
@@ -88,6 +87,15 @@ def _ram(model: IntegerModel, arena: Arena, target: Target) -> list[tuple[str, s
         f"this layer holds the most at once: {held}"
     )
     return [(where, why, _smaller(model, [value.name for value in alive], ram / arena.size))]
+
+
+def _covered(values: list[Buffer], arena: Arena) -> int:
+    """Bytes of the arena that some value takes; outputs may lie over their inputs."""
+    covered = end = 0
+    for first, size in sorted((arena.offsets[value.name], value.size) for value in values):
+        covered += max(first + size - max(first, end), 0)
+        end = max(end, first + size)
+    return covered
 
 
 def _smaller(model: IntegerModel, alive: list[str], share: float) -> str:

@@ -21,6 +21,7 @@ from octavo.kernels.x86.conv2d import pack_conv2d as pack_conv2d_x86
 from octavo.kernels.x86.conv2d import pack_fully_connected as pack_fully_connected_x86
 from octavo.kernels.x86.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_x86
 from octavo.lower.lower import IntegerModel
+from octavo.lower.order import in_order
 from octavo.ops.base import IntegerOp
 from octavo.targets import Target
 
@@ -52,7 +53,10 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 
 
 def specialize(model: IntegerModel, target: Target) -> IntegerModel:
-    """The model with the operators and constants of the target's kernels; same values, same integers."""
+    """The model with the operators and constants of the target's kernels; same values, same integers.
+
+    Nodes come in the order that suits these kernels, which need other memory than the portable ones.
+    """
     graph = model.graph
     consts, types = dict(graph.consts), dict(graph.types)
     nodes = []
@@ -70,7 +74,9 @@ def specialize(model: IntegerModel, target: Target) -> IntegerModel:
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
-    return IntegerModel(graph.with_(nodes=tuple(nodes), consts=kept, types=left), model.encodings)
+    program = graph.with_(nodes=tuple(nodes), consts=kept, types=left)
+    chosen = program if program.nodes == graph.nodes else in_order(program)
+    return IntegerModel(chosen, model.encodings)
 
 
 def _packed(node: Node, consts: Mapping[str, Array], target: Target) -> Packed | None:

@@ -6,10 +6,10 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
-from octavo.memory import Arena, Buffer, InPlace, plan_memory, verify
+from octavo.memory import Arena, Buffer, Overlap, View, plan_memory, verify
 from octavo.ops.base import IntegerOp
 
-__all__ = ["liveness", "plan_arena", "scratch_name"]
+__all__ = ["liveness", "plan_arena", "scratch_bytes", "scratch_name", "sharing"]
 
 
 def scratch_name(node: Node) -> str:
@@ -17,43 +17,56 @@ def scratch_name(node: Node) -> str:
     return f"{node.name}:scratch"
 
 
-def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[InPlace]]:
-    """(values, aliases, in-place pairs). Step i is node i; inputs live from step 0, outputs to the end."""
-    steps = max(len(graph.nodes), 1)
+def liveness(graph: Graph) -> tuple[list[Buffer], list[View], list[Overlap]]:
+    """(values, views, overlaps). Step i is node i; inputs live from step 0.
+
+    Outputs live beyond the last node, to the step in which they are copied out: no node may write over them.
+    """
     first = dict.fromkeys(graph.inputs, 0)
     last = dict.fromkeys(graph.inputs, 0)
-    aliases: list[tuple[str, str]] = []
-    in_place: list[InPlace] = []
+    for step, node in enumerate(graph.nodes):
+        first[node.outputs[0]] = step
+        last |= dict.fromkeys((node.outputs[0], *(value for value in node.inputs if value not in graph.consts)), step)
+    last |= dict.fromkeys(graph.outputs, len(graph.nodes))
+    values = [Buffer(name, graph.types[name].nbytes, first[name], last[name]) for name in graph.activations()]
+    for step, node in enumerate(graph.nodes):
+        if bytes_ := scratch_bytes(node):
+            values.append(Buffer(scratch_name(node), bytes_, step, step))
+    return values, *sharing(graph)
+
+
+def scratch_bytes(node: Node) -> int:
+    """Bytes of working memory that an integer node needs while it runs."""
+    assert isinstance(node.op, IntegerOp)
+    return node.op.scratch()
+
+
+def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
+    """(views, overlaps) of the nodes: what their operators say about the memory of inputs and output."""
+    views: list[View] = []
+    overlaps: list[Overlap] = []
     for step, node in enumerate(graph.nodes):
         op, output = node.op, node.outputs[0]
         assert isinstance(op, IntegerOp)
-        first[output] = last[output] = step
-        for value in node.inputs:
-            if value not in graph.consts:
-                last[value] = step
-        if op.alias:
-            aliases.append((output, node.inputs[0]))
-        for index in op.in_place:
-            value = node.inputs[index]
-            fits = value not in graph.consts and graph.types[value] == graph.types[output]
-            if fits and node.inputs.count(value) == 1:
-                in_place.append((output, value, step))
-    for value in graph.outputs:
-        last[value] = steps - 1
-    values = [Buffer(name, graph.types[name].nbytes, first[name], last[name]) for name in graph.activations()]
-    for step, node in enumerate(graph.nodes):
-        if isinstance(node.op, IntegerOp) and node.op.scratch():
-            values.append(Buffer(scratch_name(node), node.op.scratch(), step, step))
-    return values, aliases, in_place
+        if op.alias and node.inputs[0] not in graph.consts:
+            views.append(View(output, node.inputs[0]))
+        consts = (graph.consts[value] for value in node.inputs if value in graph.consts)
+        for index, distance in op.overlaps(*consts).items():
+            if node.inputs[index] not in graph.consts:
+                overlaps.append(Overlap(output, node.inputs[index], step, *distance))
+    return views, overlaps
 
 
 def plan_arena(graph: Graph, alignment: int = 4) -> Arena:
     """The checked arena plan of an integer graph; offsets are multiples of ``alignment`` and of all element sizes."""
     if any(name in graph.consts for name in graph.outputs):
         raise OctavoError(graph.name, "an output does not depend on the input", "Remove the constant output.")
-    values, aliases, in_place = liveness(graph)
+    for node in graph.nodes:
+        if isinstance(node.op, IntegerOp) and node.op.alias and node.inputs[0] in graph.consts:
+            raise OctavoError(node.source or node.name, "reshapes a constant", "Store the constant in its last shape.")
+    values, views, overlaps = liveness(graph)
     widest = max(np.dtype(graph.types[name].dtype).itemsize for name in graph.activations())
     alignment = max(alignment, widest)
-    arena = plan_memory(values, aliases, in_place, alignment)
-    verify(arena, values, aliases, in_place)
+    arena = plan_memory(values, views, overlaps, alignment)
+    verify(arena, values, views, overlaps)
     return arena

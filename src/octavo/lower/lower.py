@@ -9,6 +9,7 @@ from types import MappingProxyType
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node, TensorType
 from octavo.ir.plan import Quantized
+from octavo.lower.order import in_order
 from octavo.num.qparams import QParams
 from octavo.ops import Op
 from octavo.ops.base import Site
@@ -28,7 +29,7 @@ class IntegerModel:
 
 
 def lower(quantized: Quantized) -> IntegerModel:
-    """Turn every node into its integer operator with all parameters computed.
+    """Turn every node into its integer operator with all parameters computed, in the order that needs least memory.
 
     Raises OctavoError naming the node that has no integer form.
     """
@@ -60,5 +61,5 @@ def lower(quantized: Quantized) -> IntegerModel:
         output = node.outputs[0]
         types[output] = TensorType(graph.types[output].shape, qparams[output].dtype)
         nodes.append(Node(node.name, lowered.op, inputs, node.outputs, node.source))
-    integer = Graph(graph.name, graph.inputs, graph.outputs, tuple(nodes), types, consts, graph.layouts)
+    integer = in_order(Graph(graph.name, graph.inputs, graph.outputs, tuple(nodes), types, consts, graph.layouts))
     return IntegerModel(integer, {name: qparams[name] for name in integer.activations()})

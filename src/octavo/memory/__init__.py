@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from octavo.memory.access import Distance, Spans, distance
 from octavo.memory.arena import Arena, plan, plan_memory
-from octavo.memory.buffers import Buffer, Group, live_bytes, lower_bound
+from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.check import verify
-from octavo.memory.merge import InPlace, merge
+from octavo.memory.schedule import Step, schedule
 
-__all__ = ["Arena", "Buffer", "Group", "InPlace", "live_bytes", "lower_bound", "merge", "plan", "plan_memory", "verify"]
+__all__ = [
+    "Arena",
+    "Buffer",
+    "Distance",
+    "Overlap",
+    "Spans",
+    "Step",
+    "View",
+    "distance",
+    "plan",
+    "plan_memory",
+    "schedule",
+    "verify",
+]

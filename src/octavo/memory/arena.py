@@ -3,45 +3,50 @@
 Example::
 
     values = [Buffer("image", 784, 0, 0), Buffer("conv", 1568, 0, 1), Buffer("relu", 1568, 1, 2)]
-    arena = plan_memory(values, aliases=[], in_place=[("relu", "conv", 1)])
+    arena = plan_memory(values, views=[], overlaps=[Overlap("relu", "conv", 1, below=0, above=1568)])
     arena.size, arena.lower_bound, arena.offsets["relu"]      # 2352, 2352, the offset of "conv"
 
-Algorithm: values that may share bytes are merged (``merge``), the groups are placed first-fit in several greedy orders
-(``place``), and when the best of them is above what any plan needs, a bounded and seeded search goes on from it.
-Everything is a function of sizes and lives; operators and graphs are unknown here.
+Algorithm: views of the same bytes become blocks (``blocks``), rules say how near two blocks may come (``gaps``),
+blocks at one offset become groups (``groups``), the groups are placed first-fit in several greedy orders (``place``),
+and when the best of them is above what any plan needs (``bound``, ``window``), a bounded and seeded search goes on.
+Everything is a function of sizes, lives and rules; operators and graphs are unknown here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 
 from octavo.errors import OctavoError
-from octavo.memory.buffers import Buffer, Group, lower_bound
-from octavo.memory.merge import InPlace, merge
+from octavo.memory.blocks import Block, gather
+from octavo.memory.bound import live_bytes, lower_bound
+from octavo.memory.buffers import Buffer, Overlap, View
+from octavo.memory.gaps import Pairs, gaps, level, nearest, overlapping
+from octavo.memory.groups import tie
 from octavo.memory.place import Placement, Problem, first_fit, greedy_orders, search
+from octavo.memory.window import window_bound
 
 __all__ = ["Arena", "plan", "plan_memory"]
 
 EFFORT = 2_000_000
-"""Conflicts that one search may look at: about half a second."""
+"""Conflicts that the searches for one plan may look at: about a second."""
 
 
 @dataclass(frozen=True)
 class Arena:
     """A finished plan.
 
-    ``size`` is the arena's bytes and ``lower_bound`` the most bytes that one step must hold (unaligned; values that
-    share bytes count once). ``offsets`` and ``lifetimes`` (first and last step) have an entry for every value;
-    ``groups`` names the values that share one offset; ``strategy`` says which order won.
+    ``size`` is the arena's bytes and ``lower_bound`` the most bytes that one step must hold (unaligned; bytes that
+    values share or may share count once). ``offsets`` and ``lifetimes`` (first and last step) have an entry for every
+    value; ``strategy`` says which order won.
     """
 
     size: int
     lower_bound: int
     offsets: Mapping[str, int]
     lifetimes: Mapping[str, tuple[int, int]]
-    groups: tuple[tuple[str, ...], ...]
     alignment: int
     strategy: str
 
@@ -58,71 +63,83 @@ def plan(buffers: Sequence[Buffer], alignment: int = 4, *, effort: int = EFFORT,
 
 def plan_memory(
     values: Sequence[Buffer],
-    aliases: Sequence[tuple[str, str]],
-    in_place: Sequence[InPlace],
+    views: Sequence[View],
+    overlaps: Sequence[Overlap],
     alignment: int = 4,
     *,
     effort: int = EFFORT,
     seed: int = 0,
 ) -> Arena:
-    """Plan ``values``, of which some share bytes.
+    """Plan ``values``, of which some share bytes: always as ``views``, where it helps as ``overlaps`` allow.
 
-    ``aliases`` are pairs that are the same bytes; ``in_place`` are (output, input, step): the step may write the
-    output over the input, if the input is dead afterwards and large enough. Where a step has several such inputs, the
-    first fitting one is taken, or the last, whichever plans better.
+    Offsets are multiples of ``alignment``, those of parts of a view excepted: they follow from the whole's.
     """
     if alignment < 1:
         raise OctavoError("memory plan", f"alignment {alignment} is not positive", "Use 1, 4, 8 or 16.")
-    best: tuple[Placement, list[Group]] | None = None
-    bound = None
-    for candidates in _choices(in_place):
-        groups = merge(values, aliases, candidates)
-        floor = lower_bound(groups)
-        bound = floor if bound is None else min(bound, floor)
-        placement = _place(groups, alignment, effort, seed)
-        if best is None or placement.size < best[0].size:
-            best = placement, groups
-        if best[0].size <= bound:
+    blocks = gather(values, views)
+    pairs = overlapping(blocks, overlaps)
+    target = lower_bound(blocks, pairs, alignment)
+    best: tuple[Placement, Problem] | None = None
+    started: list[tuple[Placement, Problem]] = []
+    for problem in _problems(blocks, pairs, alignment):
+        started.append((_greedy(problem, target), problem))
+        best = min(started, key=lambda pair: pair[0].size)
+        if best[0].size <= target:
             break
-    assert best is not None and bound is not None
-    return _arena(values, *best, bound, alignment)
+    assert best is not None
+    if best[0].size > target:
+        target = window_bound(blocks, gaps(blocks, nearest(pairs)), target, alignment)
+    for index, (placement, problem) in enumerate(started, 1):
+        if best[0].size > target:
+            # The last problem is the one without rules: it gets as much as it would alone, so that no rule costs.
+            share = effort if index == len(started) else effort // (len(started) - 1)
+            searched = search(problem, placement, target, share, seed)
+            best = min(best, (searched, problem), key=lambda pair: pair[0].size)
+    return _arena(blocks, values, *best, lower_bound(blocks, pairs))
 
 
-def _choices(in_place: Sequence[InPlace]) -> list[list[InPlace]]:
-    """The orders in which in-place candidates are offered: as given, backwards, and none at all."""
-    forward = list(in_place)
-    unique = [forward]
-    for choice in (forward[::-1], list[InPlace]()):
-        if choice not in unique:
-            unique.append(choice)
-    return unique
+def _problems(blocks: Sequence[Block], pairs: Pairs, alignment: int) -> Iterator[Problem]:
+    """What may be placed: outputs at the offsets of their inputs where rules allow it (the first rules first, the last,
+    or only those that no distance replaces), or every block for itself; and the others as near as rules allow, or
+    disjoint, so that a rule never costs.
+    """
+    near, apart = gaps(blocks, pairs), gaps(blocks, {})
+    exact = [(i, j) for (i, j), distance in pairs.items() if distance.same and min(near[i, j], near[j, i]) > 0]
+    together = level(near, pairs)
+    ties = [tie(blocks, together, order) for order in (list(pairs), list(pairs)[::-1], exact, ())]
+    seen: list[Problem] = []
+    for gap, groups in product((near, apart), ties):
+        tied = {pair: pairs[pair] for pair in pairs for group in groups if set(pair) <= set(group.blocks)}
+        problem = Problem.of(groups, gap, live_bytes(blocks, tied), alignment)
+        if problem not in seen:
+            seen.append(problem)
+            yield problem
 
 
-def _place(groups: Sequence[Group], alignment: int, effort: int, seed: int) -> Placement:
-    """The best greedy placement, bettered by the search where it misses what any plan needs."""
-    problem = Problem.of(groups, alignment)
-    target = lower_bound(groups, alignment)
+def _greedy(problem: Problem, target: int) -> Placement:
+    """The best greedy placement."""
     best: Placement | None = None
     for strategy, order in greedy_orders(problem):
         trial = first_fit(problem, order, strategy)
         best = trial if best is None or trial.size < best.size else best
         if best.size <= target:
-            return best
+            break
     assert best is not None
-    return search(problem, best, target, effort, seed)
+    return best
 
 
 def _arena(
-    values: Sequence[Buffer], placement: Placement, groups: Sequence[Group], bound: int, alignment: int
+    blocks: Sequence[Block], values: Sequence[Buffer], placement: Placement, problem: Problem, bound: int
 ) -> Arena:
-    of_group = zip(groups, placement.offsets, strict=True)
-    offset = {name: offset for group, offset in of_group for name in group.values}
+    offset: dict[str, int] = {}
+    for group, start in zip(problem.groups, placement.offsets, strict=True):
+        for block in (blocks[index] for index in group.blocks):
+            offset |= {value.name: start + at for value, at in zip(block.values, block.positions, strict=True)}
     return Arena(
         size=placement.size,
         lower_bound=bound,
         offsets=MappingProxyType({value.name: offset[value.name] for value in values}),
         lifetimes=MappingProxyType({value.name: (value.first, value.last) for value in values}),
-        groups=tuple(group.values for group in groups),
-        alignment=alignment,
+        alignment=problem.alignment,
         strategy=placement.strategy,
     )

@@ -1,20 +1,21 @@
-"""What the planner plans: buffers with a size and a life, and groups of buffers that share one offset."""
+"""What the planner plans: values with a size and a life, and the two reasons for which values may share bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from octavo.errors import OctavoError
 
-__all__ = ["Buffer", "Group", "live_bytes", "lower_bound"]
+__all__ = ["Buffer", "Overlap", "View"]
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """``size`` bytes that must stay untouched from step ``first`` to step ``last``, both included."""
+    """``size`` bytes that must stay untouched from step ``first`` to step ``last``, both included.
+
+    A value lives from the step that writes it to the last step that reads it; a step's scratch memory lives in that
+    step alone.
+    """
 
     name: str
     size: int
@@ -35,54 +36,36 @@ class Buffer:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Buffers at one common offset, and the names of all values that live in them.
+class View:
+    """``part`` lies inside ``whole``, ``offset`` bytes after its start, and is never anywhere else.
 
-    A group needs, in each step, the largest of its buffers alive then: a small result computed in place of a large
-    input keeps only its own bytes once the input is dead.
+    A reshape is a view of the whole at offset 0, a slice one of a part, and a concatenation that copies nothing makes
+    each of its inputs a view of its output.
     """
 
-    values: tuple[str, ...]
-    buffers: tuple[Buffer, ...]
-
-    @property
-    def first(self) -> int:
-        """First step of any of its buffers."""
-        return min(buffer.first for buffer in self.buffers)
-
-    @property
-    def last(self) -> int:
-        """Last step of any of its buffers."""
-        return max(buffer.last for buffer in self.buffers)
-
-    @property
-    def size(self) -> int:
-        """Size of its largest buffer."""
-        return max(buffer.size for buffer in self.buffers)
+    part: str
+    whole: str
+    offset: int = 0
 
 
-def live_bytes(groups: Sequence[Group], alignment: int = 1) -> list[int]:
-    """Bytes that must be held in each step, from step 0 on.
+@dataclass(frozen=True)
+class Overlap:
+    """How near ``output`` may come to ``input`` in ``step``, which writes the one and reads the other.
 
-    With an ``alignment``, offsets are multiples of it: every buffer but the topmost then takes its size rounded up,
-    so the step needs the sum of the rounded sizes less the largest rounding.
+    With the output at offset o and the input at offset i, the step is right whenever ``o <= i - below`` or
+    ``o >= i + above``. Without a rule the two are disjoint, which is ``below`` = the output's size and ``above`` = the
+    input's. A kernel that runs forward and needs nothing of the input behind the place that it writes has a smaller
+    ``below``: 0 when it runs element by element, negative when the output may start even after the input; ``above``
+    is smaller for a kernel that runs backward. With ``same`` the step is also right at o = i, whatever is between:
+    a kernel that takes channel after channel of each pixel reads and writes the same places. Sizes may differ in any
+    way.
+
+    The rule counts only where nothing reads the input after ``step`` and nothing needs the output's bytes before it.
     """
-    steps = 1 + max((group.last for group in groups), default=-1)
-    total = np.zeros(steps, dtype=np.int64)
-    spared = np.zeros(steps, dtype=np.int64)
-    for group in groups:
-        low, high = group.first, group.last + 1
-        profile = np.zeros(high - low, dtype=np.int64)
-        for buffer in group.buffers:
-            life = slice(buffer.first - low, buffer.last + 1 - low)
-            np.maximum(profile[life], buffer.size, out=profile[life])
-        rounded = -(-profile // alignment) * alignment
-        total[low:high] += rounded
-        np.maximum(spared[low:high], rounded - profile, out=spared[low:high])
-    held: list[int] = (total - spared).tolist()
-    return held
 
-
-def lower_bound(groups: Iterable[Group], alignment: int = 1) -> int:
-    """No plan of these groups is smaller: the most bytes that one step holds."""
-    return max(live_bytes(tuple(groups), alignment), default=0)
+    output: str
+    input: str
+    step: int
+    below: int
+    above: int
+    same: bool = False

@@ -1,7 +1,9 @@
 """Placing groups at offsets: first fit in a given order, several greedy orders, and a search that betters the best.
 
-First fit in the right order is enough to reach an optimal plan: placing the groups of an optimal plan by rising offset,
-each finds its own offset or a lower one free. So the search only looks for orders.
+First fit in the right order is enough to reach an optimal plan. Place its groups by rising offset, but an output that
+starts less than its step allows after its input's start (``below`` <= 0) before that input, and likewise for an input
+and a kernel that runs backward: each group finds its own offset or a lower one free, because whatever it must stay
+under is placed after it. So the search only looks for orders.
 """
 
 from __future__ import annotations
@@ -14,52 +16,47 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.memory.buffers import Group, live_bytes
+from octavo.memory.gaps import FREE
+from octavo.memory.groups import Group
 
-__all__ = ["Placement", "Problem", "first_fit", "greedy_orders", "search"]
+__all__ = ["EXHAUSTIVE", "Placement", "Problem", "best_of_all", "first_fit", "greedy_orders", "search"]
 
-_EXHAUSTIVE = 6
+EXHAUSTIVE = 6
+"""Groups of which all orders are tried."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """Groups with who is in whose way: ``conflicts[i]`` lists (j, below, above).
 
-    With j at offset o, group i may not lie at an offset strictly between ``o - below`` and ``o + above``: ``below`` is
-    the largest of i's buffers, and ``above`` of j's, that is alive together with one of the other's.
+    With j at offset o, group i may not lie at an offset strictly between ``o - below`` and ``o + above``, of which one
+    may be negative. ``held`` are the bytes that each step holds when only blocks of one group overlap.
     """
 
     groups: tuple[Group, ...]
     conflicts: tuple[tuple[tuple[int, int, int], ...], ...]
+    held: tuple[int, ...]
     alignment: int
 
     @classmethod
-    def of(cls, groups: Sequence[Group], alignment: int) -> Problem:
-        """Find all conflicts."""
-        above = _largest_meeting(groups)
+    def of(cls, groups: Sequence[Group], gap: NDArray[np.int64], held: Sequence[int], alignment: int) -> Problem:
+        """Find all conflicts: two groups must be as far apart as any two of their blocks."""
+        owner = np.empty(len(gap), dtype=np.int64)
+        for index, group in enumerate(groups):
+            owner[list(group.blocks)] = index
+        apart = np.full((len(groups), len(groups)), FREE, dtype=np.int64)
+        np.maximum.at(apart, (owner[:, None], owner[None, :]), gap)
+        near = apart + apart.T > 0
         rows = []
         for index in range(len(groups)):
-            others = np.flatnonzero(above[:, index])
-            rows.append(tuple((int(j), int(above[index, j]), int(above[j, index])) for j in others if j != index))
-        return cls(tuple(groups), tuple(rows), alignment)
+            others = np.flatnonzero(near[index])
+            rows.append(tuple((int(j), int(apart[index, j]), int(apart[j, index])) for j in others if j != index))
+        return cls(tuple(groups), tuple(rows), tuple(held), alignment)
 
     @property
     def visits(self) -> int:
         """How many conflicts one placement looks at: the unit in which a search's effort is counted."""
         return sum(len(row) for row in self.conflicts) + len(self.conflicts)
-
-
-def _largest_meeting(groups: Sequence[Group]) -> NDArray[np.int64]:
-    """``[i, j]``: size of the largest buffer of i that is alive together with some buffer of j."""
-    owner = np.array([index for index, group in enumerate(groups) for _ in group.buffers], dtype=np.int64)
-    facts = [(b.size, b.first, b.last) for group in groups for b in group.buffers]
-    size, first, last = np.array(facts, dtype=np.int64).reshape(-1, 3).T
-    meets = (first[:, None] <= last[None, :]) & (first[None, :] <= last[:, None])
-    meets &= (size[:, None] > 0) & (size[None, :] > 0)
-    largest = np.zeros((len(groups), len(groups)), dtype=np.int64)
-    one, other = np.nonzero(meets)
-    np.maximum.at(largest, (owner[one], owner[other]), size[one])
-    return largest
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def greedy_orders(problem: Problem) -> Iterator[tuple[str, list[int]]]:
     groups = problem.groups
     indices = range(len(groups))
     life = [group.last - group.first + 1 for group in groups]
-    crowd = [sum(above for _, _, above in row) for row in problem.conflicts]
+    crowd = [sum(max(above, 0) for _, _, above in row) for row in problem.conflicts]
     yield "largest first", sorted(indices, key=lambda i: (-groups[i].size, groups[i].first, i))
     yield "earliest first", sorted(indices, key=lambda i: (groups[i].first, -groups[i].size, i))
     yield "latest first", sorted(indices, key=lambda i: (-groups[i].last, -groups[i].size, i))
@@ -107,8 +104,7 @@ def greedy_orders(problem: Problem) -> Iterator[tuple[str, list[int]]]:
 
 def _by_fullest_step(problem: Problem) -> list[int]:
     """Groups of the step that holds most bytes first, then those of the next such step, larger groups first."""
-    held = live_bytes(problem.groups)
-    peak = [max(held[group.first : group.last + 1]) for group in problem.groups]
+    peak = [max(problem.held[group.first : group.last + 1]) for group in problem.groups]
     return sorted(range(len(peak)), key=lambda i: (-peak[i], -problem.groups[i].size, i))
 
 
@@ -119,8 +115,8 @@ def search(problem: Problem, start: Placement, target: int, effort: int, seed: i
     that stands under it, moves to an earlier place in the order; steps that don't enlarge the arena are kept.
     """
     rounds = effort // max(problem.visits, 1)
-    if len(problem.groups) <= _EXHAUSTIVE:
-        return _best_of_all(problem, start, target)
+    if len(problem.groups) <= EXHAUSTIVE:
+        return best_of_all(problem, start, target)
     generator = random.Random(seed)
     best = current = start
     stale = 0
@@ -141,7 +137,8 @@ def search(problem: Problem, start: Placement, target: int, effort: int, seed: i
     return best
 
 
-def _best_of_all(problem: Problem, start: Placement, target: int) -> Placement:
+def best_of_all(problem: Problem, start: Placement, target: int) -> Placement:
+    """The best placement of all orders, or the first one found that meets ``target``."""
     best = start
     for order in permutations(range(len(problem.groups))):
         if best.size <= target:

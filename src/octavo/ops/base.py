@@ -12,6 +12,7 @@ import torch
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node, TensorType
 from octavo.ir.plan import Quantized
+from octavo.memory import Distance
 from octavo.num.qparams import QParams, integer_limits
 
 __all__ = [
@@ -212,14 +213,12 @@ class IntegerOp:
 
     The fields are ints or tuples of ints and equal, in name and order, the fields of the C struct
     ``octavo_<kernel>_params``; the C function ``octavo_<kernel>(params, inputs..., outputs...)`` takes the node's
-    inputs in order. ``dtype`` is that of its activations. ``in_place`` lists the inputs whose memory the output may
-    take over element by element. ``alias`` operators copy nothing: the output is the input's memory. ``variadic``
-    operators take their activations as an array of pointers.
+    inputs in order. ``dtype`` is that of its activations. ``alias`` operators copy nothing: the output is the input's
+    memory. ``variadic`` operators take their activations as an array of pointers.
     """
 
     kernel: ClassVar[str]
     dtype: ClassVar[str] = "int8"
-    in_place: ClassVar[tuple[int, ...]] = ()
     alias: ClassVar[bool] = False
     variadic: ClassVar[bool] = False
 
@@ -240,6 +239,13 @@ class IntegerOp:
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Multiply-accumulates of one sample."""
         return 0
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """By index of an input, how near the output may come to it: what the kernel's order of access allows.
+
+        ``consts`` are the node's constants in order. Inputs that are not named and the output are disjoint.
+        """
+        return {}
 
     def scratch(self) -> int:
         """Bytes of working memory that the kernel takes as its last argument; 0 for a kernel that takes none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
+from octavo.kernels.access import new_rows, pixel_blocks
 from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
+from octavo.memory import Distance, distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.conv2d import QConv2D
 
@@ -51,6 +54,12 @@ class Conv2DDsp(IntegerOp):
 
     kernel: ClassVar[str] = "conv2d_s8_dsp"
 
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A row of the output is written when all rows of the image that it needs are in the ring."""
+        fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top)
+        row, written = self.in_w * self.in_c, self.out_w * self.out_c * np.arange(self.out_h + 1)
+        return {0: distance((row * fresh, row * end), (written[:-1], written[1:]))}
+
     def scratch(self) -> int:
         """Bytes of the ring."""
         return 2 * self.ring_size
@@ -73,6 +82,10 @@ class PointwiseDsp(IntegerOp):
     act_max: int
 
     kernel: ClassVar[str] = "pointwise_s8_dsp"
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A block of pixels is read before it is written."""
+        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, self.block, self.backward)}
 
     def scratch(self) -> int:
         """Bytes of a block of widened pixels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
+from octavo.kernels.access import row_blocks
 from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
+from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.fully_connected import QFullyConnected
 
@@ -32,6 +35,10 @@ class FullyConnectedDsp(IntegerOp):
     act_max: int
 
     kernel: ClassVar[str] = "fully_connected_s8_dsp"
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A row is read for every four channels, which are then written."""
+        return {0: row_blocks(self.rows, self.in_features, self.out_features, 1, 4)}
 
 
 def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from octavo.ir.graph import Array
 from octavo.kernels.packed import Packed
+from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.access import element_by_element
 from octavo.ops.integer.elementwise import LEFT_SHIFT, QAdd
 
 __all__ = ["AddMve", "pack_add"]
@@ -33,7 +38,11 @@ class AddMve(IntegerOp):
     act_max: int
 
     kernel: ClassVar[str] = "add_s8_mve"
-    in_place: ClassVar[tuple[int, ...]] = (0, 1)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Elements are read before they are written."""
+        one = element_by_element(np.arange(self.count))
+        return {0: one, 1: one}
 
 
 def pack_add(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:

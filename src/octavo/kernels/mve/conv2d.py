@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from octavo.ir.graph import Array
+from octavo.kernels.access import pixel_blocks
 from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
+from octavo.kernels.mve.strip import strip_pixels
 from octavo.kernels.packed import Packed
+from octavo.memory import Distance, distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.conv2d import QConv2D
 
@@ -42,6 +48,12 @@ class Conv2DMve(IntegerOp):
 
     kernel: ClassVar[str] = "conv2d_s8_mve"
 
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A row of the output is written when all rows of the image that it needs are in the strip."""
+        first, end = strip_pixels(self)
+        written = self.out_w * self.out_c * np.arange(self.out_h + 1)
+        return {0: distance((self.in_c * first, self.in_c * end), (written[:-1], written[1:]))}
+
     def scratch(self) -> int:
         """Bytes of the strip at its furthest."""
         advance = self.stride_h if self.stride_h < self.kernel_h else 0
@@ -62,6 +74,10 @@ class PointwiseMve(IntegerOp):
     act_max: int
 
     kernel: ClassVar[str] = "pointwise_s8_mve"
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Two pixels are read before they are written."""
+        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, 2, self.backward)}
 
     def scratch(self) -> int:
         """Bytes of two pixels."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from octavo.ir.graph import Array
+from octavo.kernels.access import group_by_group
 from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
+from octavo.kernels.mve.strip import strip_pixels
 from octavo.kernels.packed import Packed
+from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 
 __all__ = ["DepthwiseConv2DMve", "pack_depthwise_conv2d"]
 
 _MOVES = 16
+_GROUP = 4
 _MAX_STEP = 4095  # what one addition can add to an address
 
 
@@ -41,6 +48,11 @@ class DepthwiseConv2DMve(IntegerOp):
     act_max: int
 
     kernel: ClassVar[str] = "depthwise_conv2d_s8_mve"
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Four channels after four, rows of the output are written when all rows that they need are in the strip."""
+        written = self.out_w * np.arange(self.out_h + 1)
+        return {0: group_by_group(strip_pixels(self), (written[:-1], written[1:]), self.channels, _GROUP)}
 
     def scratch(self) -> int:
         """Bytes of the strip of four channels at its furthest; the last window is read in vectors of 16 pixels."""

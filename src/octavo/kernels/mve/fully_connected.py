@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from octavo.ir.graph import Array
+from octavo.kernels.access import row_blocks
 from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
 from octavo.kernels.packed import Packed
+from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.fully_connected import QFullyConnected
 
@@ -27,6 +30,10 @@ class FullyConnectedMve(IntegerOp):
     act_max: int
 
     kernel: ClassVar[str] = "fully_connected_s8_mve"
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Two rows are read for every four channels, which are then written."""
+        return {0: row_blocks(self.rows, self.in_features, self.out_features, 2, 4)}
 
 
 def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:

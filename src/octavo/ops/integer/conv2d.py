@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, in_chunks, sliding
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
 from octavo.ops.window import nchw, nhwc
@@ -50,6 +52,12 @@ class QConv2D(IntegerOp):
         """[N, out_h, out_w, out_c] of the operator's dtype."""
         parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.groups))
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of the output reads its window, then is written."""
+        groups = sliding(self).in_groups(self.in_c, self.groups)
+        size = bytes_of(self.dtype)
+        return {0: in_chunks(groups, self.out_c // self.groups, size, size)}
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor

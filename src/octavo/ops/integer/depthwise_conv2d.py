@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,13 +10,18 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance, distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, sliding
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
 from octavo.ops.window import depthwise_filters, nhwc
 
-__all__ = ["QDepthwiseConv2D", "QDepthwiseConv2D16"]
+__all__ = ["BLOCK", "QDepthwiseConv2D", "QDepthwiseConv2D16"]
+
+BLOCK = 32
+"""Channels that the kernel sums at once."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class QDepthwiseConv2D(IntegerOp):
             raise ValueError(f"{self.out_c} output channels are not {self.in_c} times {self.depth_multiplier}")
         parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (1, self.kernel_h, self.kernel_w, self.out_c))
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Blocks of channels of a pixel are read, then written."""
+        blocks = sliding(self).in_blocks(self.in_c, self.out_c, BLOCK, bytes_of(self.dtype))
+        return {0: distance(*blocks)}
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor

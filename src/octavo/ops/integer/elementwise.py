@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.num.fixed_point import quantize_multiplier, requantize
 from octavo.num.qparams import QParams
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, element_by_element, strided
 
 __all__ = [
     "QAdd",
@@ -79,8 +81,15 @@ def mul_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
 class _Elementwise(IntegerOp):
     """Broadcasting and shapes; the fields begin with shape, stride1, stride2."""
 
-    in_place: ClassVar[tuple[int, ...]] = (0, 1)
     shape: Five
+    stride1: Five
+    stride2: Five
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of both inputs is read before the output is written; a broadcast one is read again."""
+        size = bytes_of(self.dtype)
+        reads = (strided(self.shape, strides) for strides in (self.stride1, self.stride2))
+        return {index: element_by_element(read, size, size) for index, read in enumerate(reads)}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The broadcast shape, of the operator's dtype."""

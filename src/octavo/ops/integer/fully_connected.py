@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, in_chunks
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
 
 __all__ = ["QFullyConnected", "QFullyConnected16"]
@@ -40,6 +42,12 @@ class QFullyConnected(IntegerOp):
             raise ValueError(f"weights {w} do not match")
         parameter_types(self, inputs, self.out_features)
         return (TensorType((*x.shape[:-1], self.out_features), self.dtype),)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of the output reads its row, then is written."""
+        first = self.in_features * np.arange(self.rows)
+        size = bytes_of(self.dtype)
+        return {0: in_chunks((first, first + self.in_features), self.out_features, size, size)}
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor

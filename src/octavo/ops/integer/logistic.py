@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.num.qparams import QParams
 from octavo.num.tables16 import logistic_parameters, logistic_table
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, element_by_element
 
 __all__ = ["QLogistic16", "QTanh16"]
 
@@ -26,7 +28,10 @@ class _Sigmoid16(IntegerOp):
     shift: int
 
     dtype: ClassVar[str] = "int16"
-    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element is read before it is written."""
+        return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.dtype))}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, element_by_element
 
 __all__ = ["QLookup", "QLookup16", "interpolate"]
 
@@ -22,7 +24,10 @@ class QLookup(IntegerOp):
     size: int
 
     kernel: ClassVar[str] = "lookup_s8"
-    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element is read before it is written."""
+        return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.dtype))}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""
@@ -59,7 +64,10 @@ class QLookup16(IntegerOp):
 
     kernel: ClassVar[str] = "lookup_s16"
     dtype: ClassVar[str] = "int16"
-    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element is read before it is written."""
+        return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.dtype))}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""

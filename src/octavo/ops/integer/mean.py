@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.num.fixed_point import quantize_multiplier, requantize, wrap
 from octavo.num.qparams import QParams
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, in_chunks, strided
 
 __all__ = ["QMean", "QMean16", "mean_parameters"]
 
@@ -57,6 +59,12 @@ class QMean(IntegerOp):
         if TensorType(shape).size != self.outer * self.inner:
             raise ValueError(f"output shape {shape} does not match")
         return (TensorType(shape, self.dtype),)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of the output reads what it is the mean of, then is written."""
+        first = strided((self.outer, self.inner), (self.reduced * self.inner, 1))
+        size = bytes_of(self.dtype)
+        return {0: in_chunks((first, first + (self.reduced - 1) * self.inner + 1), 1, size, size)}
 
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact; a sum that leaves 32 bits wraps."""

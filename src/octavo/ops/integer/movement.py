@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance, distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, element_by_element, strided
 
 __all__ = [
     "QConcat",
@@ -70,6 +72,11 @@ class QTranspose(IntegerOp):
             raise ValueError(f"{x} does not transpose to {self.out_shape}")
         return (_same_size(x, self.out_shape, len(x.shape)),)
 
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element is read before it is written."""
+        size = bytes_of(self.dtype)
+        return {0: element_by_element(strided(self.out_shape, self.in_stride), size, size)}
+
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact."""
         return _strided(x, self.out_shape, self.in_stride, 0)
@@ -110,6 +117,11 @@ class QSlice(IntegerOp):
         if x.dtype != self.dtype or not 0 <= self.offset <= last < x.size:
             raise ValueError(f"slice {self.out_shape} from {self.offset} is outside {x}")
         return (_same_size(x, self.out_shape, len(x.shape)),)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element is read before it is written."""
+        size = bytes_of(self.dtype)
+        return {0: element_by_element(strided(self.out_shape, self.in_stride, self.offset), size, size)}
 
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact."""
@@ -175,6 +187,20 @@ class QConcat(IntegerOp):
         if sum(p.size for p in parts) != self.outer * self.out_stride or any(p.dtype != self.dtype for p in parts):
             raise ValueError("the inputs do not add up to the output, or are not of its dtype")
         return (_same_size(parts[0], self.out_shape, len(parts[0].shape)),)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Input after input is copied."""
+        sizes, size = consts[-1].astype(np.int64), bytes_of(self.dtype)
+        ends = np.cumsum(sizes)[:, None] + self.out_stride * np.arange(self.outer)
+        writes = (size * (ends - sizes[:, None]), size * ends)
+        found = {}
+        for index, length in enumerate(sizes):
+            starts = length * np.arange(self.outer)
+            first, end = np.zeros_like(ends), np.zeros_like(ends)
+            first[index], end[index] = size * starts, size * (starts + length)
+            # A copy must not overlap what it copies.
+            found[index] = distance((first, end), writes, reads_first=False)
+        return found
 
     def eval_int(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Exact."""

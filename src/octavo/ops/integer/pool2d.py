@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance, distance
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, sliding
 from octavo.ops.window import nchw
 
 __all__ = ["QAveragePool2D", "QAveragePool2D16", "QMaxPool2D", "QMaxPool2D16"]
@@ -58,6 +60,11 @@ class QMaxPool2D(_Pool):
 
     kernel: ClassVar[str] = "max_pool2d_s8"
 
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A pixel is written while its window is read."""
+        blocks = sliding(self).in_blocks(self.channels, self.channels, self.channels, bytes_of(self.dtype))
+        return {0: distance(*blocks, reads_first=False)}
+
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact."""
         y = F.max_pool2d(self._padded(x, float("-inf")), *self._window)
@@ -77,6 +84,11 @@ class QAveragePool2D(_Pool):
     input_zero_point: int
 
     kernel: ClassVar[str] = "average_pool2d_s8"
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of the output reads its window, then is written."""
+        blocks = sliding(self).in_blocks(self.channels, self.channels, 1, bytes_of(self.dtype))
+        return {0: distance(*blocks)}
 
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact: sums of at most 2^44 elements are exact in float64."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.num.fixed_point import quantize_multiplier, requantize, wrap
 from octavo.num.qparams import QParams, integer_limits
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, element_by_element
 
 __all__ = ["QRequantize16", "QRequantize16To8", "QRequantize8To16", "requantize_parameters"]
 
@@ -44,7 +46,10 @@ class QRequantize16(IntegerOp):
     kernel: ClassVar[str] = "requantize_s16"
     dtype: ClassVar[str] = "int16"
     out_dtype: ClassVar[str] = "int16"
-    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element is read before it is written."""
+        return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.out_dtype))}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The input's shape, of the output's dtype."""
@@ -85,7 +90,6 @@ class QRequantize8To16(QRequantize16):
 
     kernel: ClassVar[str] = "requantize_s8_s16"
     dtype: ClassVar[str] = "int8"
-    in_place: ClassVar[tuple[int, ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -94,4 +98,3 @@ class QRequantize16To8(QRequantize16):
 
     kernel: ClassVar[str] = "requantize_s16_s8"
     out_dtype: ClassVar[str] = "int8"
-    in_place: ClassVar[tuple[int, ...]] = ()

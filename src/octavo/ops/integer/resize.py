@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance, distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import Axis, bytes_of, windows_of
 
 __all__ = ["QResizeBilinear", "QResizeNearest", "QResizeNearest16", "bilinear_scale", "nearest_indices"]
 
@@ -61,6 +63,14 @@ class QResizeNearest(_Resize):
 
     kernel: ClassVar[str] = "resize_nearest_s8"
 
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Pixel by pixel copied."""
+        rows, columns = (Axis(index.astype(np.int64), index.astype(np.int64) + 1) for index in consts)
+        pixels = windows_of(rows, columns, self.in_w)
+        blocks = pixels.in_blocks(self.channels, self.channels, self.channels, bytes_of(self.dtype))
+        # A copy must not overlap what it copies.
+        return {0: distance(*blocks, reads_first=False)}
+
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
     ) -> torch.Tensor:
@@ -103,6 +113,14 @@ class QResizeBilinear(_Resize):
         low = torch.clamp(torch.div(position, _ONE, rounding_mode="trunc"), 0, source - 1)
         high = torch.clamp(torch.div(position + _ONE - 1, _ONE, rounding_mode="trunc"), max=source - 1)
         return low, high, position
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of the output reads its four neighbours, then is written."""
+        y0, y1, _ = self._axis(self.in_h, self.out_h, self.height_scale)
+        x0, x1, _ = self._axis(self.in_w, self.out_w, self.width_scale)
+        rows, columns = (Axis(low.numpy(), high.numpy() + 1) for low, high in ((y0, y1), (x0, x1)))
+        blocks = windows_of(rows, columns, self.in_w).in_blocks(self.channels, self.channels, 1, 1)
+        return {0: distance(*blocks)}
 
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact, in 20 fraction bits."""

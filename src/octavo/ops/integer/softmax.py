@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.num.fixed_point import rdbp, requantize, srdhm
 from octavo.num.qparams import QParams
 from octavo.num.tables import softmax_parameters, softmax_table
 from octavo.num.tables16 import softmax16_parameters, softmax16_tables
 from octavo.num.transcendental import one_over_one_plus
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, element_by_element
 from octavo.ops.integer.lookup import interpolate
 
 __all__ = ["QSoftmax", "QSoftmax16"]
@@ -37,7 +39,10 @@ class QSoftmax(IntegerOp):
     diff_min: int
 
     kernel: ClassVar[str] = "softmax_s8"
-    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A row is read, then element by element read again and written."""
+        return {0: element_by_element(np.arange(self.outer * self.depth), bytes_of(self.dtype), bytes_of(self.dtype))}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""
@@ -85,7 +90,10 @@ class QSoftmax16(IntegerOp):
 
     kernel: ClassVar[str] = "softmax_s16"
     dtype: ClassVar[str] = "int16"
-    in_place: ClassVar[tuple[int, ...]] = (0,)
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """A row is read, then element by element read again and written."""
+        return {0: element_by_element(np.arange(self.outer * self.depth), bytes_of(self.dtype), bytes_of(self.dtype))}
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""

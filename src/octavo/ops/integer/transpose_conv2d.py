@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from octavo.ir.graph import TensorType
+from octavo.ir.graph import Array, TensorType
+from octavo.memory import Distance
 from octavo.ops.base import Example, IntegerOp
+from octavo.ops.integer.access import bytes_of, in_chunks, scattered, windows_of
 from octavo.ops.integer.requantizing import finish, parameter_types, random_outputs, random_parameters
 from octavo.ops.integer.sliding import check_image
 from octavo.ops.window import nchw, nhwc
@@ -47,6 +49,14 @@ class QTransposeConv2D(IntegerOp):
         """[N, out_h, out_w, out_c] of the operator's dtype."""
         parameter_types(self, inputs, self.out_c)
         return check_image(self, inputs, (self.out_c, self.kernel_h, self.kernel_w, self.in_c))
+
+    def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
+        """Each element of the output reads the pixels that reach it, then is written."""
+        rows = scattered(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top)
+        columns = scattered(self.in_w, self.out_w, self.kernel_w, self.stride_w, self.pad_left)
+        pixels = windows_of(rows, columns, self.in_w).in_groups(self.in_c, 1)
+        size = bytes_of(self.dtype)
+        return {0: in_chunks(pixels, self.out_c, size, size)}
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor

@@ -1,0 +1,51 @@
+"""What the kernel variants read and write, step by step, where they differ from the portable kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.memory import Distance, Spans, distance
+
+__all__ = ["group_by_group", "new_rows", "pixel_blocks", "row_blocks"]
+
+
+def new_rows(in_h: int, out_h: int, kernel_h: int, stride_h: int, pad_top: int, step: int = 1) -> Spans:
+    """Rows of the image that ``step`` rows of the output read: those that no row of the output before has read."""
+    rows = np.arange(0, out_h, step, dtype=np.int64)
+    top = rows * stride_h - pad_top
+    end = (np.minimum(rows + step, out_h) - 1) * stride_h - pad_top + kernel_h
+    fresh = np.maximum(top, np.concatenate([top[:1], end[:-1]]))
+    return np.clip(fresh, 0, in_h), np.clip(end, 0, in_h)
+
+
+def pixel_blocks(pixels: int, in_c: int, out_c: int, block: int, backward: int) -> Distance:
+    """``block`` pixels are read, then written, the last ones with what is left; or from the last to the first."""
+    first = np.arange(0, pixels, block, dtype=np.int64)[:: -1 if backward else 1]
+    end = np.minimum(first + block, pixels)
+    return distance((in_c * first, in_c * end), (out_c * first, out_c * end))
+
+
+def row_blocks(rows: int, row: int, channels: int, block: int, group: int) -> Distance:
+    """``block`` rows of ``row`` elements are read for each ``group`` of output channels, which is written then."""
+    first, channel = np.arange(0, rows, block, dtype=np.int64)[:, None], np.arange(0, channels, group, dtype=np.int64)
+    end = np.minimum(first + block, rows)
+    reads = row * first + 0 * channel, row * end + 0 * channel
+    last = np.minimum(channel + group, channels)
+    return distance(reads, (channels * first + channel, channels * (end - 1) + last))
+
+
+def group_by_group(reads: Spans, writes: Spans, channels: int, group: int) -> Distance:
+    """Pixels that steps read and write for each group of channels in turn, of which they touch no other's bytes.
+
+    Input and output may start at one address where the order of the pixels alone allows it.
+    """
+    together = distance(reads, writes).allows(0)
+    starts = np.arange(0, channels, group, dtype=np.int64)[:, None]
+    ends = np.minimum(starts + group, channels)
+
+    def spread(pixels: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        first = channels * pixels[0] + starts
+        return first, np.where(pixels[1] > pixels[0], channels * (pixels[1] - 1) + ends, first)
+
+    return distance(spread(reads), spread(writes))._replace(same=together)

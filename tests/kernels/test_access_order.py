@@ -1,0 +1,188 @@
+"""The distances of convolutions and fully connected layers, against their C loops written out byte by byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from octavo.kernels.specialize import specialize
+from octavo.lower.lower import IntegerModel
+from octavo.memory import Distance
+from octavo.targets import load_target
+from tests.networks.integer_layers import convolution, depthwise, fully_connected, side_by_side
+from tests.oracles.access_order import Step, safe_shifts
+
+Loop = Callable[[Any], Iterator[Step]]
+
+
+def span(first: int, count: int) -> set[int]:
+    return set(range(first, first + count))
+
+
+def pixels(image_w: int, channels: int, y: int, columns: range, start: int, count: int) -> set[int]:
+    """Bytes of some channels of the pixels of a row."""
+    return {(y * image_w + x) * channels + start + c for x in columns for c in range(count)}
+
+
+def window(p: Any, oy: int, ox: int, channels: int, start: int, count: int) -> set[int]:
+    """Bytes of some channels of the taps that are inside the image."""
+    taps = [
+        (oy * p.stride_h - p.pad_top + ky * p.dilation_h, ox * p.stride_w - p.pad_left + kx * p.dilation_w)
+        for ky in range(p.kernel_h)
+        for kx in range(p.kernel_w)
+    ]
+    inside = [(y, x) for y, x in taps if 0 <= y < p.in_h and 0 <= x < p.in_w]
+    return {(y * p.in_w + x) * channels + start + c for y, x in inside for c in range(count)}
+
+
+def conv2d_s8(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for ox in range(p.out_w):
+            for oc in range(p.out_c):
+                yield window(p, oy, ox, p.in_c, 0, p.in_c), {(oy * p.out_w + ox) * p.out_c + oc}
+
+
+def depthwise_conv2d_s8(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for ox in range(p.out_w):
+            for first in range(0, p.out_c, 32):
+                n = min(32, p.out_c - first)
+                yield window(p, oy, ox, p.in_c, first, n), span((oy * p.out_w + ox) * p.out_c + first, n)
+
+
+def fully_connected_s8(p: Any) -> Iterator[Step]:
+    for row in range(p.rows):
+        for o in range(p.out_features):
+            yield span(row * p.in_features, p.in_features), {row * p.out_features + o}
+
+
+def blocks(p: Any, block: int) -> Iterator[Step]:
+    """Pixels of pointwise_s8_dsp and pointwise_s8_mve."""
+    rest = p.pixels % block
+    order = [(i, block) for i in range(0, p.pixels - rest, block)] + ([(p.pixels - rest, rest)] if rest else [])
+    for first, n in reversed(order) if p.backward else order:
+        yield span(first * p.in_c, n * p.in_c), span(first * p.out_c, n * p.out_c)
+
+
+def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+    following = -p.pad_top
+    for oy in range(p.out_h):
+        read: set[int] = set()
+        top = oy * p.stride_h - p.pad_top
+        following = max(following, top)
+        while following < top + p.kernel_h:
+            if 0 <= following < p.in_h:
+                read |= span(following * p.in_w * p.in_c, p.in_w * p.in_c)
+            following += 1
+        yield read, span(oy * p.out_w * p.out_c, p.out_w * p.out_c)
+
+
+def strip_row(p: Any, y: int, channels: int, start: int, count: int) -> set[int]:
+    left = min(p.pad_left, p.strip_w)
+    inside = min(p.strip_w - left, p.in_w)
+    return pixels(p.in_w, channels, y, range(inside), start, count) if 0 <= y < p.in_h else set()
+
+
+def strip(p: Any, in_c: int, out_c: int, start: int, count: int, written: int) -> Iterator[Step]:
+    """Rows of conv2d_s8_mve, and of four channels of depthwise_conv2d_s8_mve."""
+    following = -p.pad_top
+    for oy in range(p.out_h):
+        read: set[int] = set()
+        top = oy * p.stride_h - p.pad_top
+        following = max(following, top)
+        while following < top + p.kernel_h:
+            read |= strip_row(p, following, in_c, start, count)
+            following += 1
+        yield read, pixels(p.out_w, out_c, oy, range(p.out_w), start, written)
+
+
+def depthwise_conv2d_s8_mve(p: Any) -> Iterator[Step]:
+    for first in range(0, p.channels, 4):
+        lanes = min(4, p.channels - first)
+        yield from strip(p, p.channels, p.channels, first, lanes, lanes)
+
+
+def depthwise_conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+    carried = p.kernel_h - p.stride_h
+    for channel in range(p.channels):
+        for first in range(0, p.out_h, p.band_out):
+            rows = min(p.band_out, p.out_h - first)
+            top = first * p.stride_h - p.pad_top
+            have = carried if first > 0 and carried > 0 else 0
+            needed = range(top + have, top + (rows - 1) * p.stride_h + p.kernel_h)
+            read = [pixels(p.in_w, p.channels, y, range(p.in_w), channel, 1) for y in needed if 0 <= y < p.in_h]
+            write = [pixels(p.out_w, p.channels, first + i, range(p.out_w), channel, 1) for i in range(rows)]
+            yield set().union(*read), set().union(*write)
+
+
+def fully_connected_s8_dsp(p: Any) -> Iterator[Step]:
+    for row in range(p.rows):
+        for o in range(0, p.out_features, 4):
+            read = span(row * p.in_features, p.in_features)
+            yield read, span(row * p.out_features + o, min(4, p.out_features - o))
+
+
+def fully_connected_s8_mve(p: Any) -> Iterator[Step]:
+    for row in range(0, p.rows, 2):
+        both = range(row, min(row + 2, p.rows))
+        for o in range(0, p.out_features, 4):
+            n = min(4, p.out_features - o)
+            read = set().union(*(span(r * p.in_features, p.in_features) for r in both))
+            yield read, set().union(*(span(r * p.out_features + o, n) for r in both))
+
+
+LOOPS: dict[str, Loop] = {
+    "conv2d_s8": conv2d_s8,
+    "conv2d_s8_dsp": conv2d_s8_dsp,
+    "conv2d_s8_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_s8": depthwise_conv2d_s8,
+    "depthwise_conv2d_s8_dsp": depthwise_conv2d_s8_dsp,
+    "depthwise_conv2d_s8_mve": depthwise_conv2d_s8_mve,
+    "fully_connected_s8": fully_connected_s8,
+    "fully_connected_s8_dsp": fully_connected_s8_dsp,
+    "fully_connected_s8_mve": fully_connected_s8_mve,
+    "pointwise_s8_dsp": lambda p: blocks(p, p.block),
+    "pointwise_s8_mve": lambda p: blocks(p, 2),
+}
+
+
+def small(kind: Callable[..., Any], rng: np.random.Generator) -> Any:
+    """A random layer whose bytes can be looked at one by one."""
+    while True:
+        layer = kind(rng, (1, 1)) if kind is convolution and rng.integers(0, 2) else kind(rng)
+        if max(np.prod(layer[1][0].shape), np.prod(layer[3])) <= 400:
+            return layer
+
+
+def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
+    """Forty random layers with the kernels of a variant."""
+    rng = np.random.default_rng(6)
+    model = side_by_side([small(kind, rng) for _ in range(40)])
+    features = () if variant == "portable" else (variant,)
+    return specialize(model, replace(load_target("cortex-m4"), features=features))
+
+
+@pytest.mark.parametrize("variant", ["dsp", "mve"])
+def test_pointwise_convolutions_of_both_directions_are_among_them(variant: str) -> None:
+    ops = [node.op for node in program(convolution, variant).graph.nodes]
+    assert {op.backward for op in ops if op.kernel == f"pointwise_s8_{variant}"} == {0, 1}
+
+
+@pytest.mark.parametrize("variant", ["portable", "dsp", "mve"])
+@pytest.mark.parametrize("kind", [convolution, depthwise, fully_connected], ids=lambda kind: kind.__name__)
+def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:
+    model = program(kind, variant)
+    for node in model.graph.nodes:
+        found: Distance = node.op.overlaps()[0]
+        reach = 2 + max(model.graph.types[value].nbytes for value in (node.inputs[0], node.outputs[0]))
+        safe = safe_shifts(LOOPS[node.op.kernel](node.op), reach)
+        allowed = {shift for shift in range(-reach, reach + 1) if found.allows(shift)}
+        assert allowed <= safe, node.op
+        nearer = {1 - found.below, found.above - 1} - ({0} if found.same else set())
+        assert not safe & nearer or len(safe) == 2 * reach + 1, node.op
+        if node.op.kernel in ("depthwise_conv2d_s8_dsp", "depthwise_conv2d_s8_mve"):
+            assert found.allows(0) == (0 in safe), node.op

@@ -1,0 +1,138 @@
+"""Input and output of every kernel variant as near as its operator says: the real C against the integer executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from octavo.c.emit import emit
+from octavo.c.sharing import shared_calls
+from octavo.device.emulator import run_on_board
+from octavo.device.host import HostModel
+from octavo.errors import OctavoError
+from octavo.ir.graph import Node
+from octavo.kernels.specialize import specialize
+from octavo.lower.liveness import liveness, scratch_bytes, scratch_name
+from octavo.lower.lower import IntegerModel
+from octavo.memory import Arena, Distance, verify
+from octavo.run.integer_run import integer_run
+from octavo.run.sample_bytes import pack
+from octavo.targets import load_target
+from tests.kernels.test_variants import layers
+from tests.networks.integer_layers import random_inputs, side_by_side
+from tests.oracles.device import require_device
+
+BOARDS = {"dsp": "cortex-m4", "mve": "cortex-m55"}
+Shift = Callable[[Distance], int]
+SHIFTS: dict[str, Shift] = {
+    "below": lambda distance: -distance.below,
+    "above": lambda distance: distance.above,
+    "same": lambda distance: 0 if distance.allows(0) else -distance.below,
+}
+NEARER: dict[str, Shift] = {
+    "below": lambda distance: 1 - distance.below,
+    "above": lambda distance: distance.above - 1,
+}
+
+
+def programs(variant: str, seed: int, count: int) -> tuple[IntegerModel, IntegerModel]:
+    """Random layers side by side, and the same with the kernels of a variant."""
+    model = side_by_side(layers(seed, count))
+    return model, specialize(model, replace(load_target(BOARDS[variant]), features=(variant,)))
+
+
+def distances(program: IntegerModel, node: Node) -> dict[int, Distance]:
+    consts = [program.graph.consts[value] for value in node.inputs if value in program.graph.consts]
+    return dict(node.op.overlaps(*consts))
+
+
+def by_hand(program: IntegerModel, shift: Shift, which: int) -> Arena:
+    """Each layer in bytes of its own; the output so far from one of its inputs, in turn when it has two."""
+    types, offsets, top = program.graph.types, {}, 0
+    for node in program.graph.nodes:
+        moving = [value for value in node.inputs if value not in program.graph.consts]
+        found = distances(program, node)
+        index = which % len(found)
+        at = shift(found[index])
+        offsets[moving[index]] = top + (max(-at, 0) + 15) // 16 * 16
+        offsets[node.outputs[0]] = offsets[moving[index]] + at
+        top = max(offsets[value] + types[value].nbytes for value in (moving[index], node.outputs[0]))
+        for name, size in [(value, types[value].nbytes) for value in moving if value != moving[index]] + [
+            (scratch_name(node), scratch_bytes(node))
+        ]:
+            offsets[name] = (top + 15) // 16 * 16
+            top = offsets[name] + size
+    return Arena((top + 15) // 16 * 16, 0, offsets, {}, 1, "by hand")
+
+
+def written(
+    folder: Path, programs: tuple[IntegerModel, IntegerModel], arena: Arena, optimize: str = "speed"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Writes the C; packed inputs, and what the integer executor makes of them."""
+    model, program = programs
+    inputs = random_inputs(model, 3, np.random.default_rng(4))
+    outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
+    shared = shared_calls(program.graph, {}, optimize)
+    for path, data in emit(program, arena, "model", (inputs, outputs), shared).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return pack(model.graph, model.graph.inputs, inputs), pack(model.graph, model.graph.outputs, outputs)
+
+
+def wrong(program: IntegerModel, got: np.ndarray, expected: np.ndarray) -> list[Node]:
+    """Layers of whose output some byte differs."""
+    makers = program.graph.producers()
+    sizes = [program.graph.types[name].size for name in program.graph.outputs]
+    ends = np.cumsum(sizes)
+    differs = (got != expected).any(axis=0)
+    parts = zip(program.graph.outputs, ends, sizes, strict=True)
+    return [makers[name] for name, end, size in parts if differs[end - size : end].any()]
+
+
+@pytest.mark.parametrize(("optimize", "seed"), [("speed", 20), ("speed", 21), ("size", 22)])
+@pytest.mark.parametrize("place", SHIFTS)
+@pytest.mark.parametrize("variant", BOARDS)
+def test_as_near_as_allowed(tmp_path: Path, variant: str, place: str, optimize: str, seed: int) -> None:
+    pair = programs(variant, seed, 4)
+    arena = by_hand(pair[1], SHIFTS[place], seed)
+    verify(arena, *liveness(pair[1].graph))
+    samples, expected = written(tmp_path, pair, arena, optimize)
+    with HostModel(tmp_path) as host:
+        assert not wrong(pair[1], host.run(samples), expected)
+
+
+@pytest.mark.parametrize("place", SHIFTS)
+@pytest.mark.parametrize("variant", BOARDS)
+def test_as_near_as_allowed_on_boards(tmp_path: Path, variant: str, place: str) -> None:
+    require_device(BOARDS[variant])
+    pair = programs(variant, 30, 4)
+    samples, expected = written(tmp_path, pair, by_hand(pair[1], SHIFTS[place], 0))
+    got = run_on_board(tmp_path, load_target(BOARDS[variant]), samples).outputs
+    assert not wrong(pair[1], got, expected)
+
+
+@pytest.mark.parametrize("place", NEARER)
+@pytest.mark.parametrize("variant", BOARDS)
+def test_one_byte_nearer_is_refused_and_wrong(tmp_path: Path, variant: str, place: str) -> None:
+    """The distances are the smallest: of each kernel some random layer shows it."""
+    pair = programs(variant, 40, 5)
+    right, nearer = by_hand(pair[1], SHIFTS[place], 0), by_hand(pair[1], NEARER[place], 0)
+    values, views, rules = liveness(pair[1].graph)
+    for node in pair[1].graph.nodes:
+        shift = NEARER[place](distances(pair[1], node)[0])
+        moved = {**right.offsets, node.outputs[0]: right.offsets[node.inputs[0]] + shift}
+        only = [value for value in values if value.name in (node.inputs[0], node.outputs[0])]
+        here = [rule for rule in rules if rule.output == node.outputs[0] and rule.input == node.inputs[0]]
+        sizes = {value.name: value.size for value in only}
+        meets = -sizes[node.outputs[0]] < shift < sizes[node.inputs[0]]
+        if meets and not distances(pair[1], node)[0].allows(shift):
+            with pytest.raises(OctavoError, match="against the rules"):
+                verify(replace(right, offsets=moved), only, views, here)
+    samples, expected = written(tmp_path, pair, nearer)
+    with HostModel(tmp_path) as host:
+        seen = {node.op.kernel for node in wrong(pair[1], host.run(samples), expected)}
+    assert seen >= {node.op.kernel for node in pair[1].graph.nodes if node.op.kernel.endswith(f"_{variant}")}
