@@ -45,7 +45,7 @@ class LeastSquares:
     compensate: bool = False
     rescale: bool = True
     windows: int = 16384
-    max_bytes: int = 2**30
+    max_bytes: int = 3 * 2**29
     seed: int = 0
 
 
