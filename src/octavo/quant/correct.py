@@ -22,7 +22,7 @@ __all__ = ["correct_bias", "correct_bias_analytic"]
 Vector = NDArray[np.float64]
 
 
-def correct_bias(quantized: Quantized, data: Batch, max_bytes: int = 2**29) -> Quantized:
+def correct_bias(quantized: Quantized, data: Batch, max_bytes: int = 2**28) -> Quantized:
     """Give every linear layer's output, before its activation, its float mean in each channel (on ``data``).
 
     Nagel et al. 2019, section 4.2 and appendix D, empirical bias correction: b + E[W x] - E[W' x'], x the input in the
