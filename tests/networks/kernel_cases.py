@@ -43,10 +43,13 @@ class Case:
 
     def check(self, got: np.ndarray) -> None:
         """Every layer's bytes, so that a failure names the layer."""
-        start = 0
-        for node in self.program.graph.nodes:
-            stop = start + self.program.graph.types[node.outputs[0]].size
-            np.testing.assert_array_equal(got[:, start:stop], self.expected[:, start:stop], err_msg=str(node.op))
+        graph, start = self.program.graph, 0
+        makers = {node.outputs[0]: node for node in graph.nodes}
+        for value in graph.outputs:
+            stop = start + graph.types[value].size
+            np.testing.assert_array_equal(
+                got[:, start:stop], self.expected[:, start:stop], err_msg=str(makers[value].op)
+            )
             start = stop
 
 
