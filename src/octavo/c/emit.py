@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,12 +10,15 @@ from octavo.c.arena import BASE_ALIGNMENT, own_arena
 from octavo.c.glue import Entry, Port, glue
 from octavo.c.kernels import KERNELS, kernel_headers
 from octavo.c.library import library_files
+from octavo.c.strips import strips_loop
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
 from octavo.ir.graph import Array, Node
 from octavo.lower.liveness import scratch_name
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Arena
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import Strips
+from octavo.ops.integer.strips import calls as kernel_calls
 from octavo.run.sample_bytes import pack
 
 __all__ = ["emit"]
@@ -168,13 +171,13 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
             place = _at(model, arena, value)
             lines += [f"{_c_type(model, value)} *{p}_{side}{index}(void)", "{", f"    return {place};", "}", ""]
     calls = [node for node in graph.nodes if not _op(node).alias]
-    for node in {_op(node).kernel: node for node in calls if node.name in shared}.values():
+    for node in {_op(node).kernel: node for node in kernel_calls(calls) if node.name in shared}.values():
         lines += _copy_of_kernel(node, model, names)
     lines += [f"void {p}_run({_arguments(model)})", "{"]
     for index, value in enumerate(graph.inputs):
         lines += _copy(_at(model, arena, value), f"in{index}", f"{u}_INPUT{index}_SIZE")
     for layer, node in enumerate(calls):
-        lines += [f"    OCTAVO_MARK({layer});", *_call(node, model, arena, names, node.name in shared)]
+        lines += [f"    OCTAVO_MARK({layer});", *_step(node, model, arena, names, shared)]
     lines.append(f"    OCTAVO_MARK({len(calls)});")
     for index, value in enumerate(graph.outputs):
         lines += _copy(f"out{index}", _at(model, arena, value), f"{u}_OUTPUT{index}_SIZE")
@@ -185,8 +188,9 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
 def _copy_of_kernel(node: Node, model: IntegerModel, names: _Names) -> list[str]:
     """A function of the model's own that its calls share: the kernel, compiled once for any sizes."""
     op, types = _op(node), model.graph.types
-    inputs = [f"const {pointer_type(types[value].dtype)} *in{index}" for index, value in enumerate(node.inputs)]
-    outputs = [f"{_c_type(model, node.outputs[0])} *out", *(["void *scratch"] if op.scratch() else [])]
+    dtypes = [types[value].dtype if value in model.graph.consts else op.dtype for value in node.inputs]
+    inputs = [f"const {pointer_type(dtype)} *in{index}" for index, dtype in enumerate(dtypes)]
+    outputs = [f"{pointer_type(op.dtype)} *out", *(["void *scratch"] if op.scratch() else [])]
     given = [f"in{index}" for index, _ in enumerate(node.inputs)] + ["out", *(["scratch"] if op.scratch() else [])]
     return [
         f"static OCTAVO_SHARED void {names.prefix}_{op.kernel}(",
@@ -208,12 +212,30 @@ def _op(node: Node) -> IntegerOp:
     return node.op
 
 
-def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: bool) -> list[str]:
-    """A block with the parameters and the kernel call."""
+def _step(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: frozenset[str]) -> list[str]:
+    """A node of the graph: a call of a kernel, or the loop around those of its strips."""
+
+    def place(value: str) -> str:
+        return names.consts[value] if value in names.consts else _at(model, arena, value)
+
+    op, scratch = _op(node), arena.offsets.get(scratch_name(node))
+    if not isinstance(op, Strips):
+        return _call(node, model, place, "" if scratch is None else f"AT({scratch})", names, node.name in shared)
+
+    def call(stage: Node, at: Callable[[str], str], working: str) -> list[str]:
+        return _call(stage, model, at, working, names, stage.name in shared)
+
+    return strips_loop(node, op, place, f"AT({scratch})", call)
+
+
+def _call(
+    node: Node, model: IntegerModel, place: Callable[[str], str], scratch: str, names: _Names, shared: bool
+) -> list[str]:
+    """A block with the parameters and the kernel call; ``place`` gives a value as a pointer to its elements."""
     op: Any = _op(node)
     parameters = ", ".join(f".{field.name} = {literal(getattr(op, field.name))}" for field in fields(op))
     graph = model.graph
-    values = [names.consts[v] if v in graph.consts else _at(model, arena, v) for v in node.inputs]
+    values = [place(value) for value in node.inputs]
     if op.variadic:
         moving = [text for text, v in zip(values, node.inputs, strict=True) if v not in graph.consts]
         fixed = [text for text, v in zip(values, node.inputs, strict=True) if v in graph.consts]
@@ -221,8 +243,7 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: 
         table = [f"        const {_c_type(model, node.inputs[0])} *const inputs[] = {{{', '.join(moving)}}};"]
     else:
         table = []
-    scratch = [f"AT({arena.offsets[scratch_name(node)]})"] if op.scratch() else []
-    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0]), *scratch])
+    arguments = ", ".join(["&p", *values, place(node.outputs[0]), *([scratch] if op.scratch() else [])])
     return [
         f"    {{ /* {comment(node.source)} */",
         f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",

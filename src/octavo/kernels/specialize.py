@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from octavo.ir.graph import Array, Node, TensorType
 from octavo.kernels.dsp.add import pack_add
@@ -23,6 +24,7 @@ from octavo.kernels.x86.depthwise_conv2d import pack_depthwise_conv2d as pack_de
 from octavo.lower.lower import IntegerModel
 from octavo.lower.order import in_order
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
 
 __all__ = ["specialize"]
@@ -61,22 +63,41 @@ def specialize(model: IntegerModel, target: Target) -> IntegerModel:
     consts, types = dict(graph.consts), dict(graph.types)
     nodes = []
     for node in graph.nodes:
-        packed = _packed(node, graph.consts, target)
-        if packed is None:
-            nodes.append(node)
-            continue
-        names = {key: f"{node.name}:{key}" for key in packed.consts}
-        for key, array in packed.consts.items():
-            consts[names[key]] = array
-            types[names[key]] = TensorType(tuple(array.shape), str(array.dtype))
-        moving = [value for value in node.inputs if value not in graph.consts]
-        nodes.append(Node(node.name, packed.op, (*moving, *names.values()), node.outputs, node.source))
+        if isinstance(node.op, Strips):
+            nodes.append(_specialized_strips(node, node.op, consts, target))
+        else:
+            nodes.append(_specialized(node, consts, target))
+    for name, array in consts.items():
+        types[name] = TensorType(tuple(array.shape), str(array.dtype))
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
     program = graph.with_(nodes=tuple(nodes), consts=kept, types=left)
     chosen = program if program.nodes == graph.nodes else in_order(program)
     return IntegerModel(chosen, model.encodings)
+
+
+def _specialized(node: Node, consts: dict[str, Array], target: Target) -> Node:
+    """The node with the operator of the target's kernel; that kernel's constants are added to ``consts``."""
+    packed = _packed(node, consts, target)
+    if packed is None:
+        return node
+    names = {key: f"{node.name}:{key}" for key in packed.consts}
+    moving = [value for value in node.inputs if value not in consts]
+    consts |= {names[key]: array for key, array in packed.consts.items()}
+    return replace(node, op=packed.op, inputs=(*moving, *names.values()))
+
+
+def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target: Target) -> Node:
+    """The same for every stage of a node in strips."""
+    stages = []
+    for stage in op.stages:
+        chosen = _specialized(stage.node, consts, target)
+        reads = [read for read in stage.reads if read is not None]
+        stages.append(Stage(chosen, (*reads, *[None] * (len(chosen.inputs) - len(reads)))))
+    read = dict.fromkeys(value for stage in stages for value in stage.node.inputs if value in consts)
+    inputs = (op.inputs[0], *read)
+    return replace(node, op=replace(op, stages=tuple(stages), inputs=inputs), inputs=inputs)
 
 
 def _packed(node: Node, consts: Mapping[str, Array], target: Target) -> Packed | None:
