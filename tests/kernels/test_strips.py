@@ -9,7 +9,7 @@ import pytest
 
 from octavo.c.sharing import shared_calls
 from octavo.device.emulator import run_on_board
-from octavo.device.host import sanitized_run
+from octavo.device.host import HostModel, sanitized_run
 from octavo.kernels.specialize import specialize
 from octavo.lower.strips import in_strips
 from octavo.ops.integer.strips import Strips
@@ -34,11 +34,18 @@ def longest(folder: Path, seed: int, variant: str, format: str = "affine", optim
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ["portable", "dsp", "mve"])
 def test_sanitizers(tmp_path: Path, seed: int, variant: str) -> None:
     case = longest(tmp_path, seed, variant)
     assert any(isinstance(node.op, Strips) for node in case.program.graph.nodes)
     case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1]))
+
+
+@pytest.mark.parametrize("seed", [5, 37])
+def test_host(tmp_path: Path, seed: int) -> None:
+    case = longest(tmp_path, seed, "x86")
+    with HostModel(case.folder) as host:
+        case.check(host.run(case.inputs))
 
 
 @pytest.mark.parametrize("seed", [2, 20])

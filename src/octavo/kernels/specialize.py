@@ -27,7 +27,7 @@ from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
 
-__all__ = ["specialize"]
+__all__ = ["Chosen", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "dsp": {
@@ -54,32 +54,41 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 """By feature of a target and kernel of an integer operator."""
 
 
-def specialize(model: IntegerModel, target: Target) -> IntegerModel:
+Chosen = dict[tuple[str, IntegerOp], Packed | None]
+"""What was found for a node of a graph and its operator."""
+
+
+def specialize(model: IntegerModel, target: Target, chosen: Chosen | None = None) -> IntegerModel:
     """The model with the operators and constants of the target's kernels; same values, same integers.
 
-    Nodes come in the order that suits these kernels, which need other memory than the portable ones.
+    ``chosen`` remembers what was found, for other forms of the same model. Nodes come in the order that suits these kernels, which need other memory than the portable ones.
     """
     graph = model.graph
     consts, types = dict(graph.consts), dict(graph.types)
     nodes = []
+    memory: Chosen = {} if chosen is None else chosen
     for node in graph.nodes:
         if isinstance(node.op, Strips):
-            nodes.append(_specialized_strips(node, node.op, consts, target))
+            nodes.append(_specialized_strips(node, node.op, consts, target, memory))
         else:
-            nodes.append(_specialized(node, consts, target))
+            nodes.append(_specialized(node, consts, target, memory))
     for name, array in consts.items():
         types[name] = TensorType(tuple(array.shape), str(array.dtype))
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
     program = graph.with_(nodes=tuple(nodes), consts=kept, types=left)
-    chosen = program if program.nodes == graph.nodes else in_order(program)
-    return IntegerModel(chosen, model.encodings)
+    ordered = program if program.nodes == graph.nodes else in_order(program)
+    return IntegerModel(ordered, model.encodings)
 
 
-def _specialized(node: Node, consts: dict[str, Array], target: Target) -> Node:
+def _specialized(node: Node, consts: dict[str, Array], target: Target, chosen: Chosen) -> Node:
     """The node with the operator of the target's kernel; that kernel's constants are added to ``consts``."""
-    packed = _packed(node, consts, target)
+    assert isinstance(node.op, IntegerOp)
+    key = (node.name, node.op)
+    if key not in chosen:
+        chosen[key] = _packed(node, consts, target)
+    packed = chosen[key]
     if packed is None:
         return node
     names = {key: f"{node.name}:{key}" for key in packed.consts}
@@ -88,13 +97,13 @@ def _specialized(node: Node, consts: dict[str, Array], target: Target) -> Node:
     return replace(node, op=packed.op, inputs=(*moving, *names.values()))
 
 
-def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target: Target) -> Node:
+def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target: Target, chosen: Chosen) -> Node:
     """The same for every stage of a node in strips."""
     stages = []
     for stage in op.stages:
-        chosen = _specialized(stage.node, consts, target)
+        kept = _specialized(stage.node, consts, target, chosen)
         reads = [read for read in stage.reads if read is not None]
-        stages.append(Stage(chosen, (*reads, *[None] * (len(chosen.inputs) - len(reads)))))
+        stages.append(Stage(kept, (*reads, *[None] * (len(kept.inputs) - len(reads)))))
     read = dict.fromkeys(value for stage in stages for value in stage.node.inputs if value in consts)
     inputs = (op.inputs[0], *read)
     return replace(node, op=replace(op, stages=tuple(stages), inputs=inputs), inputs=inputs)
