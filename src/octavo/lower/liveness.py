@@ -6,6 +6,7 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
+from octavo.lower.streaming import Streaming, stream_buffers
 from octavo.memory import Arena, Buffer, InPlace, plan_memory, verify
 from octavo.ops.base import IntegerOp
 
@@ -47,13 +48,15 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[tuple[str, str]], list[In
     return values, aliases, in_place
 
 
-def plan_arena(graph: Graph, alignment: int = 4) -> Arena:
+def plan_arena(graph: Graph, alignment: int = 4, streaming: Streaming | None = None) -> Arena:
     """The checked arena plan of an integer graph; offsets are multiples of ``alignment`` and of all element sizes."""
     if any(name in graph.consts for name in graph.outputs):
         raise OctavoError(graph.name, "an output does not depend on the input", "Remove the constant output.")
+    streaming = streaming or Streaming()
     values, aliases, in_place = liveness(graph)
+    values += stream_buffers(graph, streaming)
     widest = max(np.dtype(graph.types[name].dtype).itemsize for name in graph.activations())
-    alignment = max(alignment, widest)
+    alignment = max(alignment, widest, streaming.alignment)
     arena = plan_memory(values, aliases, in_place, alignment)
     verify(arena, values, aliases, in_place)
     return arena
