@@ -9,6 +9,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Node
 from octavo.lower.liveness import liveness
 from octavo.lower.lower import IntegerModel
+from octavo.lower.streaming import Streaming, stream_buffers
 from octavo.memory import Arena, Buffer
 from octavo.targets import Target
 
@@ -38,13 +39,14 @@ def const_bytes(model: IntegerModel, node: Node) -> int:
     return sum(model.graph.types[value].nbytes for value in node.inputs if value in model.graph.consts)
 
 
-def check_fit(model: IntegerModel, arena: Arena, target: Target) -> None:
+def check_fit(model: IntegerModel, arena: Arena, target: Target, streaming: Streaming | None = None) -> None:
     """OctavoError when the constants exceed the target's flash or the arena its RAM, for whichever of both is true.
 
     It names what takes the most and says by how much the network would have to shrink. Code and stack, some kilobytes,
-    are not counted: ``octavo profile`` measures them.
+    are not counted: ``octavo profile`` measures them. Streamed constants are not in the flash.
     """
-    problems = [*_flash(model, target), *_ram(model, arena, target)]
+    streaming = streaming or Streaming()
+    problems = [*_flash(model, target, streaming), *_ram(model, arena, target, streaming)]
     if problems:
         where, _, _ = problems[0]
         raise OctavoError(
@@ -52,11 +54,13 @@ def check_fit(model: IntegerModel, arena: Arena, target: Target) -> None:
         )
 
 
-def _flash(model: IntegerModel, target: Target) -> list[tuple[str, str, str]]:
-    data, flash = model_bytes(model), target.flash_bytes
+def _flash(model: IntegerModel, target: Target, streaming: Streaming) -> list[tuple[str, str, str]]:
+    streamed = sum(const_bytes(model, node) for node in model.graph.nodes if node.name in streaming.streams)
+    data, flash = model_bytes(model) - streamed, target.flash_bytes
     if data <= flash:
         return []
-    nodes = sorted(model.graph.nodes, key=lambda node: -const_bytes(model, node))
+    resident = (node for node in model.graph.nodes if node.name not in streaming.streams)
+    nodes = sorted(resident, key=lambda node: -const_bytes(model, node))
     largest = ", ".join(f"{node.source or node.name} {const_bytes(model, node):,}" for node in nodes[:_NAMED])
     where = nodes[0].source or nodes[0].name
     why = (
@@ -69,11 +73,11 @@ def _flash(model: IntegerModel, target: Target) -> list[tuple[str, str, str]]:
     ]
 
 
-def _ram(model: IntegerModel, arena: Arena, target: Target) -> list[tuple[str, str, str]]:
+def _ram(model: IntegerModel, arena: Arena, target: Target, streaming: Streaming) -> list[tuple[str, str, str]]:
     ram, graph = target.ram_bytes, model.graph
     if arena.size <= ram:
         return []
-    values = liveness(graph)[0]
+    values = [*liveness(graph)[0], *stream_buffers(graph, streaming)]
     steps = [[value for value in values if value.first <= step <= value.last] for step in range(len(graph.nodes))]
     step = max(range(len(steps)), key=lambda i: _covered(steps[i], arena))
     # Of values at one place the largest is what takes the bytes.

@@ -29,6 +29,7 @@ from octavo.ir.plan import Quantized
 from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
+from octavo.lower.streaming import Streaming, choose_streams
 from octavo.lower.trim import Trimmed, trim
 from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
@@ -50,6 +51,7 @@ def export(
     optimize: str = "speed",
     ram: int | None = None,
     flash: int | None = None,
+    stream: int | None = None,
 ) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
@@ -57,6 +59,8 @@ def export(
     Arduino, ESP-IDF, Zephyr and PlatformIO. ``target`` defaults to the one the network was quantized for.
     ``optimize`` is speed, balanced or size: whether layers get code of their own or share it (octavo.c.sharing).
     ``ram`` and ``flash``, in bytes, are what the network may take; those of the target when not given.
+    With ``stream``, in bytes, the constants of every layer that has no more of them are placed in slow memory and
+    copied into the arena while the layer before computes (csrc/stream.h).
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
@@ -68,10 +72,11 @@ def export(
     verify(model.graph, "integer graph")
     trimmed = trim(model)
     program = specialize(trimmed.model, chosen)
-    arena = plan_arena(program.graph, chosen.alignment)
-    check_fit(program, arena, chosen)
+    streaming = choose_streams(program.graph, stream)
+    arena = plan_arena(program.graph, chosen.alignment, streaming)
+    check_fit(program, arena, chosen, streaming)
     macs = {node.name: layer(trimmed.model, node)["macs"] for node in trimmed.model.graph.nodes}
-    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize))
+    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize), streaming)
     library |= package_files(name, __version__, library)
     files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
@@ -80,6 +85,8 @@ def export(
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
     manifest = {**_manifest(trimmed, program, arena, chosen, name, macs), "optimize": optimize, "not_written": refused}
+    if stream is not None:
+        manifest["streaming"] = _streaming(program, arena, streaming, stream, chosen)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -127,6 +134,18 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
         inputs[name] = values.astype(type_.dtype)
     outputs = integer_run(model.graph, inputs)
     return inputs, {name: value.numpy() for name, value in outputs.items()}
+
+
+def _streaming(program: IntegerModel, arena: Arena, streaming: Streaming, limit: int, target: Target) -> dict[str, Any]:
+    """What lies in slow memory, what stays and why, and what the buffers add to the arena."""
+    sources = {node.name: node.source or node.name for node in program.graph.nodes}
+    return {
+        "limit_bytes": limit,
+        "streamed_bytes": streaming.nbytes,
+        "arena_bytes_added": arena.size - plan_arena(program.graph, target.alignment).size,
+        "layers": {name: stream.nbytes for name, stream in streaming.streams.items()},
+        "resident": {sources[name]: why for name, why in streaming.resident.items()},
+    }
 
 
 def _manifest(

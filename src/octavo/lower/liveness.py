@@ -6,6 +6,7 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
+from octavo.lower.streaming import Streaming, stream_buffers
 from octavo.memory import Arena, Buffer, Overlap, View, plan_memory, verify
 from octavo.ops.base import IntegerOp
 
@@ -57,16 +58,18 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
     return views, overlaps
 
 
-def plan_arena(graph: Graph, alignment: int = 4) -> Arena:
+def plan_arena(graph: Graph, alignment: int = 4, streaming: Streaming | None = None) -> Arena:
     """The checked arena plan of an integer graph; offsets are multiples of ``alignment`` and of all element sizes."""
     if any(name in graph.consts for name in graph.outputs):
         raise OctavoError(graph.name, "an output does not depend on the input", "Remove the constant output.")
     for node in graph.nodes:
         if isinstance(node.op, IntegerOp) and node.op.alias and node.inputs[0] in graph.consts:
             raise OctavoError(node.source or node.name, "reshapes a constant", "Store the constant in its last shape.")
+    streaming = streaming or Streaming()
     values, views, overlaps = liveness(graph)
+    values += stream_buffers(graph, streaming)
     widest = max(np.dtype(graph.types[name].dtype).itemsize for name in graph.activations())
-    alignment = max(alignment, widest)
+    alignment = max(alignment, widest, streaming.alignment)
     arena = plan_memory(values, views, overlaps, alignment)
     verify(arena, values, views, overlaps)
     return arena
