@@ -12,7 +12,7 @@ from octavo.c.kernels import KERNELS, kernel_headers
 from octavo.c.library import library_files
 from octavo.c.stream import declared, defined, place, start
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
-from octavo.ir.graph import Array, Node
+from octavo.ir.graph import Array, Graph, Node
 from octavo.lower.liveness import scratch_name
 from octavo.lower.lower import IntegerModel
 from octavo.lower.streaming import Stream, Streaming, stream_name
@@ -31,6 +31,7 @@ class _Names:
     consts: Mapping[str, str]
     streams: Mapping[str, Stream]
     blocks: Mapping[str, str]
+    alike: Mapping[str, str]
 
     @property
     def upper(self) -> str:
@@ -54,13 +55,16 @@ def emit(
     check_prefix(prefix)
     used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
     streaming = streaming or Streaming()
+    alone = [node for node in model.graph.nodes if node.name in streaming.streams and node.name not in shared]
     names = _Names(
         prefix,
         identifiers([name for name in model.graph.consts if name in used], f"{prefix}_data"),
         streaming.streams,
         identifiers(streaming.streams, f"{prefix}_stream"),
+        _alike(alone, prefix),
     )
-    headers = [*kernel_headers(model.graph), *(["stream.h"] if streaming.streams else [])]
+    own = [*(["stream.h"] if streaming.streams else []), *(["inline.h"] if names.alike else [])]
+    headers = [*kernel_headers(model.graph), *own]
     texts = {
         f"src/{prefix}.h": _header(model, arena, names),
         f"src/{prefix}.c": _source(model, arena, names, headers, shared),
@@ -182,11 +186,14 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
     calls = [node for node in graph.nodes if not _op(node).alias]
     for node in {_op(node).kernel: node for node in calls if node.name in shared}.values():
         lines += _copy_of_kernel(node, model, names)
+    for node in {names.alike[node.name]: node for node in calls if node.name in names.alike}.values():
+        lines += _copy_of_layer(node, model, names)
     lines += [f"void {p}_run({_arguments(model)})", "{"]
     for index, value in enumerate(graph.inputs):
         lines += _copy(_at(model, arena, value), f"in{index}", f"{u}_INPUT{index}_SIZE")
+    copies = _copies(graph, arena, names)
     for layer, node in enumerate(calls):
-        lines += [f"    OCTAVO_MARK({layer});", *_copies(calls, layer, arena, names)]
+        lines += [f"    OCTAVO_MARK({layer});", *copies[node.name]]
         lines += _call(node, model, arena, names, node.name in shared)
     lines.append(f"    OCTAVO_MARK({len(calls)});")
     for index, value in enumerate(graph.outputs):
@@ -197,18 +204,49 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
 
 def _copy_of_kernel(node: Node, model: IntegerModel, names: _Names) -> list[str]:
     """A function of the model's own that its calls share: the kernel, compiled once for any sizes."""
-    op, types = _op(node), model.graph.types
-    inputs = [f"const {pointer_type(types[value].dtype)} *in{index}" for index, value in enumerate(node.inputs)]
-    outputs = [f"{_c_type(model, node.outputs[0])} *out", *(["void *scratch"] if op.scratch() else [])]
-    given = [f"in{index}" for index, _ in enumerate(node.inputs)] + ["out", *(["scratch"] if op.scratch() else [])]
+    op = _op(node)
+    taken, given = _passed(node, model)
     return [
         f"static OCTAVO_SHARED void {names.prefix}_{op.kernel}(",
-        f"    const octavo_{op.kernel}_params *p, {', '.join([*inputs, *outputs])})",
+        f"    const octavo_{op.kernel}_params *p, {taken})",
         "{",
-        f"    {KERNELS[op.kernel].shared}(p, {', '.join(given)});",
+        f"    {KERNELS[op.kernel].shared}(p, {given});",
         "}",
         "",
     ]
+
+
+def _alike(nodes: list[Node], prefix: str) -> dict[str, str]:
+    """By node the function of those that have equal parameters: pieces of one layer, of which one copy is enough."""
+    groups: dict[IntegerOp, list[str]] = {}
+    for node in nodes:
+        if not _op(node).variadic:
+            groups.setdefault(_op(node), []).append(node.name)
+    repeated = [(op, group) for op, group in groups.items() if len(group) > 1]
+    return {name: f"{prefix}_{op.kernel}_{index}" for index, (op, group) in enumerate(repeated) for name in group}
+
+
+def _copy_of_layer(node: Node, model: IntegerModel, names: _Names) -> list[str]:
+    """A function of the model's own for layers with equal parameters: the compiler sees their sizes."""
+    op = _op(node)
+    taken, given = _passed(node, model)
+    return [
+        f"static OCTAVO_SHARED void {names.alike[node.name]}({taken})",
+        "{",
+        f"    {_parameters(op)}",
+        f"    octavo_{op.kernel}(&p, {given});",
+        "}",
+        "",
+    ]
+
+
+def _passed(node: Node, model: IntegerModel) -> tuple[str, str]:
+    """A function's parameters for the arguments of a node's kernel, and these arguments."""
+    types, scratch = model.graph.types, bool(_op(node).scratch())
+    inputs = [f"const {pointer_type(types[value].dtype)} *in{index}" for index, value in enumerate(node.inputs)]
+    outputs = [f"{_c_type(model, node.outputs[0])} *out", *(["void *scratch"] * scratch)]
+    given = [*(f"in{index}" for index, _ in enumerate(node.inputs)), "out", *(["scratch"] * scratch)]
+    return ", ".join([*inputs, *outputs]), ", ".join(given)
 
 
 def _copy(target: str, source: str, size: str) -> list[str]:
@@ -221,22 +259,19 @@ def _op(node: Node) -> IntegerOp:
     return node.op
 
 
-def _copies(calls: list[Node], layer: int, arena: Arena, names: _Names) -> list[str]:
-    """Before a layer: its own constants have arrived, and those of the next one set out."""
-    lines = []
-    for node in calls[layer : layer + 2]:
-        if node.name in names.streams:
-            first = node is calls[0]
-            copy = start(names.blocks[node.name], arena.offsets[stream_name(node)])
-            lines += [f"    {copy}"] if first or node is not calls[layer] else []
-            lines += ["    octavo_copy_wait();"] if node is calls[layer] else []
+def _copies(graph: Graph, arena: Arena, names: _Names) -> dict[str, list[str]]:
+    """By node the statements before its call: its own constants have arrived, and then the next ones set out."""
+    lines: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
+    for node in (node for node in graph.nodes if node.name in names.streams):
+        before = graph.nodes[arena.lifetimes[stream_name(node)][0]]
+        lines[before.name].append(f"    {start(names.blocks[node.name], arena.offsets[stream_name(node)])}")
+        lines[node.name].append("    octavo_copy_wait();")
     return lines
 
 
 def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: bool) -> list[str]:
     """A block with the parameters and the kernel call."""
     op: Any = _op(node)
-    parameters = ", ".join(f".{field.name} = {literal(getattr(op, field.name))}" for field in fields(op))
     graph = model.graph
     values = [_const(node, v, arena, names) if v in graph.consts else _at(model, arena, v) for v in node.inputs]
     if op.variadic:
@@ -247,14 +282,24 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: 
     else:
         table = []
     scratch = [f"AT({arena.offsets[scratch_name(node)]})"] if op.scratch() else []
-    arguments = ", ".join(["&p", *values, _at(model, arena, node.outputs[0]), *scratch])
+    arguments = [*values, _at(model, arena, node.outputs[0]), *scratch]
+    head = f"    {{ /* {comment(node.source)} */"
+    if node.name in names.alike:
+        return [head, *table, f"        {names.alike[node.name]}({', '.join(arguments)});", "    }"]
+    function = f"{names.prefix if shared else 'octavo'}_{op.kernel}"
     return [
-        f"    {{ /* {comment(node.source)} */",
-        f"        static const octavo_{op.kernel}_params p = {{{parameters}}};",
+        head,
+        f"        {_parameters(op)}",
         *table,
-        f"        {names.prefix if shared else 'octavo'}_{op.kernel}({arguments});",
+        f"        {function}({', '.join(['&p', *arguments])});",
         "    }",
     ]
+
+
+def _parameters(op: Any) -> str:
+    """The definition of a kernel's parameters, whose name is p."""
+    values = ", ".join(f".{field.name} = {literal(getattr(op, field.name))}" for field in fields(op))
+    return f"static const octavo_{op.kernel}_params p = {{{values}}};"
 
 
 def _const(node: Node, value: str, arena: Arena, names: _Names) -> str:

@@ -111,12 +111,16 @@ def compiled(build: Build) -> None:
     m = build.manifest
     table = _table("", "", title=f"{m['name']} for {m['target']}")
     table.add_row("multiply-accumulates", f"{m['macs']:,}")
-    table.add_row("model data", f"{m['model_bytes']:,} bytes of flash")
-    table.add_row("arena", f"{m['arena_bytes']:,} bytes of RAM (lower bound {m['arena_lower_bound_bytes']:,})")
     streaming = m.get("streaming")
+    table.add_row("model data", f"{m['model_bytes']:,} bytes{'' if streaming else ' of flash'}")
+    table.add_row("arena", f"{m['arena_bytes']:,} bytes of RAM (lower bound {m['arena_lower_bound_bytes']:,})")
     if streaming:
-        added = f"by buffers of {streaming['arena_bytes_added']:,} bytes in the arena"
-        table.add_row("of it streamed", f"{streaming['streamed_bytes']:,} bytes from slow memory, {added}")
+        table.add_row(
+            "of it streamed",
+            f"{streaming['streamed_bytes']:,} bytes from slow memory, {streaming['flash_bytes']:,} stay in flash",
+        )
+        added = f"{streaming['arena_bytes_added']:,} bytes of the arena"
+        table.add_row("buffers for it", f"{added}, {len(streaming['layers'])} copies")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
     if streaming and streaming["resident"]:
@@ -187,9 +191,8 @@ def profiled(build: Build, target: str, result: Profile) -> None:
     totals.add_row("RAM: stack", f"{_count(result.stack_bytes)} bytes")
     totals.add_row("RAM: both", _of(result.arena_bytes, result.stack_bytes, build.manifest["ram_bytes"]))
     streaming = build.manifest.get("streaming")
-    flash = result.model_bytes
+    flash = streaming["flash_bytes"] if streaming else result.model_bytes
     if streaming:
-        flash -= min(flash, streaming["streamed_bytes"])
         totals.add_row("slow memory: streamed", f"{streaming['streamed_bytes']:,} bytes of the model data")
     totals.add_row("flash: model data", f"{flash:,} bytes")
     totals.add_row("flash: code", f"{_count(result.code_bytes)} bytes, with start-up and the test harness")

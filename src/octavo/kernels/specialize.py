@@ -25,7 +25,7 @@ from octavo.lower.order import in_order
 from octavo.ops.base import IntegerOp
 from octavo.targets import Target
 
-__all__ = ["specialize"]
+__all__ = ["packed", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "dsp": {
@@ -61,16 +61,17 @@ def specialize(model: IntegerModel, target: Target) -> IntegerModel:
     consts, types = dict(graph.consts), dict(graph.types)
     nodes = []
     for node in graph.nodes:
-        packed = _packed(node, graph.consts, target)
-        if packed is None:
+        assert isinstance(node.op, IntegerOp)
+        found = packed(node.op, tuple(graph.consts[value] for value in node.inputs if value in graph.consts), target)
+        if found is None:
             nodes.append(node)
             continue
-        names = {key: f"{node.name}:{key}" for key in packed.consts}
-        for key, array in packed.consts.items():
+        names = {key: f"{node.name}:{key}" for key in found.consts}
+        for key, array in found.consts.items():
             consts[names[key]] = array
             types[names[key]] = TensorType(tuple(array.shape), str(array.dtype))
         moving = [value for value in node.inputs if value not in graph.consts]
-        nodes.append(Node(node.name, packed.op, (*moving, *names.values()), node.outputs, node.source))
+        nodes.append(Node(node.name, found.op, (*moving, *names.values()), node.outputs, node.source))
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
@@ -79,12 +80,11 @@ def specialize(model: IntegerModel, target: Target) -> IntegerModel:
     return IntegerModel(chosen, model.encodings)
 
 
-def _packed(node: Node, consts: Mapping[str, Array], target: Target) -> Packed | None:
-    op = node.op
-    assert isinstance(op, IntegerOp)
+def packed(op: IntegerOp, consts: tuple[Array, ...], target: Target) -> Packed | None:
+    """The operator and its constants as the target's first kernel takes them that can; None for a portable kernel."""
     for feature in target.features:
         pack = VARIANTS.get(feature, {}).get(op.kernel)
-        found = pack(op, tuple(consts[value] for value in node.inputs if value in consts)) if pack else None
+        found = pack(op, consts) if pack else None
         if found is not None:
             return found
     return None

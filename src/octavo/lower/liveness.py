@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 
 from octavo.errors import OctavoError
@@ -49,13 +51,22 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
     for step, node in enumerate(graph.nodes):
         op, output = node.op, node.outputs[0]
         assert isinstance(op, IntegerOp)
-        if op.alias and node.inputs[0] not in graph.consts:
-            views.append(View(output, node.inputs[0]))
+        if op.alias:
+            views += _views(graph, node)
         consts = (graph.consts[value] for value in node.inputs if value in graph.consts)
         for index, distance in op.overlaps(*consts).items():
             if node.inputs[index] not in graph.consts:
                 overlaps.append(Overlap(output, node.inputs[index], step, *distance))
     return views, overlaps
+
+
+def _views(graph: Graph, node: Node) -> list[View]:
+    """Of an operator that copies nothing: its output lies where its input does, or its inputs side by side in it."""
+    moving = [value for value in node.inputs if value not in graph.consts]
+    if len(moving) == 1:
+        return [View(node.outputs[0], moving[0])]
+    starts = accumulate((graph.types[value].nbytes for value in moving), initial=0)
+    return [View(value, node.outputs[0], start) for value, start in zip(moving, starts, strict=False)]
 
 
 def plan_arena(graph: Graph, alignment: int = 4, streaming: Streaming | None = None) -> Arena:

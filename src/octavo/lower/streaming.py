@@ -13,7 +13,10 @@ from octavo.ir.graph import Graph, Node
 from octavo.memory import Buffer
 from octavo.ops.base import IntegerOp
 
-__all__ = ["Stream", "Streaming", "choose_streams", "stream_buffers", "stream_name"]
+__all__ = ["LEAST", "Stream", "Streaming", "choose_streams", "stream_buffers", "stream_name", "stream_of"]
+
+LEAST = 64
+"""Bytes: fewer constants than these are not worth a copy, and a layer that has no more computes next to nothing."""
 
 
 def stream_name(node: Node) -> str:
@@ -52,31 +55,36 @@ class Streaming:
         return max((stream.alignment for stream in self.streams.values()), default=1)
 
 
-def choose_streams(graph: Graph, limit: int | None) -> Streaming:
-    """Every node whose constants take at most ``limit`` bytes is streamed; none without a limit.
+def choose_streams(graph: Graph, limit: int | None, whole: Mapping[str, str] | None = None) -> Streaming:
+    """Every node whose constants take LEAST to ``limit`` bytes is streamed; none without a limit.
 
-    Constants that several nodes read stay where they are, and so do their nodes.
+    Constants that several nodes read stay where they are, and so do their nodes. ``whole`` says by node why one with
+    more constants was not cut into pieces. Fewer constants than LEAST stay without a word.
     """
     if limit is None:
         return Streaming()
     readers = Counter(value for node in graph.nodes for value in set(node.inputs) if value in graph.consts)
     streams, resident = {}, {}
     for node in graph.nodes:
-        assert isinstance(node.op, IntegerOp)
-        consts = [value for value in dict.fromkeys(node.inputs) if value in graph.consts]
-        if not consts or node.op.alias:
+        stream = stream_of(graph, node)
+        if stream is None or stream.nbytes < LEAST:
             continue
-        stream = _stream(graph, consts)
         if stream.nbytes > limit:
-            resident[node.name] = f"{stream.nbytes:,} bytes, more than {limit:,}"
-        elif any(readers[value] > 1 for value in consts):
+            why = (whole or {}).get(node.name, "")
+            resident[node.name] = f"{stream.nbytes:,} bytes, more than {limit:,}" + (f", {why}" if why else "")
+        elif any(readers[value] > 1 for value in stream.consts):
             resident[node.name] = "shares constants with another layer"
         else:
             streams[node.name] = stream
     return Streaming(streams, resident)
 
 
-def _stream(graph: Graph, consts: list[str]) -> Stream:
+def stream_of(graph: Graph, node: Node) -> Stream | None:
+    """A node's constants as one block; None when it has none."""
+    assert isinstance(node.op, IntegerOp)
+    consts = [value for value in dict.fromkeys(node.inputs) if value in graph.consts]
+    if not consts or node.op.alias:
+        return None
     width = {value: np.dtype(graph.types[value].dtype).itemsize for value in consts}
     order = sorted(consts, key=lambda value: (-width[value], -graph.types[value].nbytes))
     widest = width[order[0]]
@@ -85,14 +93,19 @@ def _stream(graph: Graph, consts: list[str]) -> Stream:
 
 
 def stream_buffers(graph: Graph, streaming: Streaming) -> list[Buffer]:
-    """The buffers' lives: from the call before, during which they are filled, to the call that reads them."""
+    """The buffers' lives: from the step during which they are filled to the one that reads them.
+
+    They are filled while the layer before computes, from its first instruction on. Steps that have next to no
+    constants are no such layers: a pooling or a copy would be over before the constants have come.
+    """
     buffers = []
-    before: int | None = None
+    calls = [step for step, node in enumerate(graph.nodes) if isinstance(node.op, IntegerOp) and not node.op.alias]
+    start = calls[0] if calls else 0
     for step, node in enumerate(graph.nodes):
-        assert isinstance(node.op, IntegerOp)
-        if node.op.alias:
+        stream = stream_of(graph, node)
+        if stream is None or stream.nbytes < LEAST:
             continue
-        if stream := streaming.streams.get(node.name):
-            buffers.append(Buffer(stream_name(node), stream.nbytes, step if before is None else before, step))
-        before = step
+        if node.name in streaming.streams:
+            buffers.append(Buffer(stream_name(node), stream.nbytes, start, step))
+        start = step
     return buffers
