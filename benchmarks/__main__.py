@@ -18,6 +18,7 @@ from benchmarks import (
     ranges,
     speed,
     steps,
+    streaming,
 )
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "asymmetric_weights": asymmetric_weights.main,
     "memory": memory.main,
     "bundles": bundles.main,
+    "streaming": streaming.main,
     "instructions": instructions.main,
     "speed": speed.main,
 }

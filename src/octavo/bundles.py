@@ -114,7 +114,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _check_fit(models: Sequence[Compiled], parts: Sequence[Part]) -> None:
     target = models[0].target
-    arena, constants = max(part.offset + part.size for part in parts), sum(model.model_bytes for model in models)
+    arena, constants = max(part.offset + part.size for part in parts), sum(model.flash_bytes for model in models)
     for what, taken, limit, remedy in (
         ("arena takes", arena, target.ram_bytes, "Let fewer models keep their data together."),
         ("weights take", constants, target.flash_bytes, "Bundle fewer or smaller models."),

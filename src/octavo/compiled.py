@@ -34,7 +34,7 @@ class Compiled:
     """A model's library: its C by path relative to the library's folder, and what its manifest says of it.
 
     ``arena_bytes`` is the size of its arena, which begins at a multiple of ``alignment``; ``model_bytes`` that of its
-    constants.
+    constants, of which ``flash_bytes`` are not streamed from slow memory.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class Compiled:
     arena_bytes: int
     alignment: int
     model_bytes: int
+    flash_bytes: int
     files: Mapping[str, bytes]
 
     @property
@@ -65,6 +66,7 @@ def read_compiled(folder: Path) -> Compiled:
         if alignment < 1 or alignment & (alignment - 1):
             raise ValueError(f"arena_alignment {alignment} is not a power of two")
         constants = _count(manifest["model_bytes"], 2**32)
+        flash = _count(manifest.get("streaming", {}).get("flash_bytes", constants), constants)
         sums = dict(manifest["sha256"])
     except (KeyError, TypeError, ValueError, AttributeError, OctavoError) as error:
         raise OctavoError(str(folder / MARKER), f"is damaged ({error!r})"[:200], _AGAIN) from error
@@ -75,7 +77,7 @@ def read_compiled(folder: Path) -> Compiled:
     files = {path: _read(folder / name, path, digest) for path, digest in sorted(wanted.items())}
     _read(folder, "target.toml", sums.get("target.toml"))
     target = load_target(folder / "target.toml")
-    return Compiled(folder, target, entry, arena, alignment, constants, files)
+    return Compiled(folder, target, entry, arena, alignment, constants, flash, files)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

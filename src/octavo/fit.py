@@ -7,16 +7,19 @@ import re
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Node
-from octavo.lower.liveness import liveness
+from octavo.kernels.streamed import streamed_program
+from octavo.lower.liveness import liveness, plan_arena
 from octavo.lower.lower import IntegerModel
+from octavo.lower.streaming import Streaming, stream_buffers
 from octavo.memory import Arena, Buffer
 from octavo.targets import Target
 
-__all__ = ["check_fit", "const_bytes", "model_bytes", "parse_bytes"]
+__all__ = ["check_fit", "const_bytes", "flash_bytes", "model_bytes", "parse_bytes"]
 
 _NAMED = 4
 _AMOUNT = re.compile(r"(\d{1,12})\s*(|[kKM])(|B|iB)")
 _UNITS = {"": 1, "k": 1024, "K": 1024, "M": 1024**2}
+_BUFFERS = (64, 32, 16, 8, 4, 2, 1)  # KiB that are tried for streaming
 
 
 def parse_bytes(what: str, text: str | int) -> int:
@@ -38,42 +41,69 @@ def const_bytes(model: IntegerModel, node: Node) -> int:
     return sum(model.graph.types[value].nbytes for value in node.inputs if value in model.graph.consts)
 
 
-def check_fit(model: IntegerModel, arena: Arena, target: Target) -> None:
+def flash_bytes(model: IntegerModel, streaming: Streaming) -> int:
+    """Bytes of the constants that are not streamed from slow memory."""
+    return model_bytes(model) - sum(
+        const_bytes(model, node) for node in model.graph.nodes if node.name in streaming.streams
+    )
+
+
+def check_fit(model: IntegerModel, arena: Arena, target: Target, streaming: Streaming, source: IntegerModel) -> None:
     """OctavoError when the constants exceed the target's flash or the arena its RAM, for whichever of both is true.
 
     It names what takes the most and says by how much the network would have to shrink. Code and stack, some kilobytes,
-    are not counted: ``octavo profile`` measures them.
+    are not counted: ``octavo profile`` measures them. Streamed constants are not in the flash. ``source`` is the model
+    before kernels were chosen: where its constants could be streamed, or in smaller buffers, the error says so.
     """
-    problems = [*_flash(model, target), *_ram(model, arena, target)]
+    problems = [*_flash(model, target, streaming), *_ram(model, arena, target, streaming)]
     if problems:
         where, _, _ = problems[0]
-        raise OctavoError(
-            where, "; ".join(why for _, why, _ in problems), " ".join(remedy for _, _, remedy in problems)
-        )
+        remedies = [remedy for _, _, remedy in problems]
+        if streaming.streams or flash_bytes(model, streaming) > target.flash_bytes:
+            remedies += _streamed(source, target)
+        raise OctavoError(where, "; ".join(why for _, why, _ in problems), " ".join(remedies))
 
 
-def _flash(model: IntegerModel, target: Target) -> list[tuple[str, str, str]]:
-    data, flash = model_bytes(model), target.flash_bytes
+def _streamed(source: IntegerModel, target: Target) -> list[str]:
+    """The largest buffers for streamed constants with which all would fit."""
+    for kib in _BUFFERS:
+        _, model, streaming = streamed_program(source, target, 1024 * kib)
+        arena, flash = plan_arena(model.graph, target.alignment, streaming), flash_bytes(model, streaming)
+        if arena.size <= target.ram_bytes and flash <= target.flash_bytes:
+            return [
+                f"With --stream-weights {kib}K, {streaming.nbytes:,} bytes of weights would lie in slow memory, as "
+                f"external flash, {flash:,} in flash, and the arena would take {arena.size:,} bytes of RAM."
+            ]
+    return []
+
+
+def _flash(model: IntegerModel, target: Target, streaming: Streaming) -> list[tuple[str, str, str]]:
+    data, flash = flash_bytes(model, streaming), target.flash_bytes
     if data <= flash:
         return []
-    nodes = sorted(model.graph.nodes, key=lambda node: -const_bytes(model, node))
+    resident = (node for node in model.graph.nodes if node.name not in streaming.streams)
+    nodes = sorted(resident, key=lambda node: -const_bytes(model, node))
     largest = ", ".join(f"{node.source or node.name} {const_bytes(model, node):,}" for node in nodes[:_NAMED])
     where = nodes[0].source or nodes[0].name
     why = (
         f"the weights take {data:,} of {flash:,} bytes of flash, {data - flash:,} too many; "
         f"the largest layers: {largest}"
     )
+    if streaming.resident:
+        sources = {node.name: node.source or node.name for node in model.graph.nodes}
+        stays = [f"{sources[name]} {reason}" for name, reason in streaming.resident.items()]
+        why += f"; not streamed: {', '.join(stays[:_NAMED])}" + (" and others" if len(stays) > _NAMED else "")
     width = math.floor(100 * math.sqrt(flash / data))
     return [
         (where, why, f"With {width} % of the channels in every layer the weights would take about {flash:,} bytes.")
     ]
 
 
-def _ram(model: IntegerModel, arena: Arena, target: Target) -> list[tuple[str, str, str]]:
+def _ram(model: IntegerModel, arena: Arena, target: Target, streaming: Streaming) -> list[tuple[str, str, str]]:
     ram, graph = target.ram_bytes, model.graph
     if arena.size <= ram:
         return []
-    values = liveness(graph)[0]
+    values = [*liveness(graph)[0], *stream_buffers(graph, streaming)]
     steps = [[value for value in values if value.first <= step <= value.last] for step in range(len(graph.nodes))]
     step = max(range(len(steps)), key=lambda i: _covered(steps[i], arena))
     # Of values at one place the largest is what takes the bytes.

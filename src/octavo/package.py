@@ -19,7 +19,7 @@ from octavo.c.packages import package_files
 from octavo.c.sharing import check_optimize, shared_calls
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
-from octavo.fit import check_fit, const_bytes, model_bytes
+from octavo.fit import check_fit, const_bytes, flash_bytes, model_bytes
 from octavo.formats.native import write_quantized
 from octavo.formats.onnx import write_onnx_qdq
 from octavo.formats.tflite import write_tflite
@@ -27,8 +27,10 @@ from octavo.ir.check import verify
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
 from octavo.kernels.specialize import specialize
+from octavo.kernels.streamed import streamed_program
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
+from octavo.lower.streaming import Streaming
 from octavo.lower.trim import Trimmed, trim
 from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
@@ -50,6 +52,7 @@ def export(
     optimize: str = "speed",
     ram: int | None = None,
     flash: int | None = None,
+    stream: int | None = None,
 ) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
@@ -57,6 +60,8 @@ def export(
     Arduino, ESP-IDF, Zephyr and PlatformIO. ``target`` defaults to the one the network was quantized for.
     ``optimize`` is speed, balanced or size: whether layers get code of their own or share it (octavo.c.sharing).
     ``ram`` and ``flash``, in bytes, are what the network may take; those of the target when not given.
+    With ``stream``, the constants of layers are placed in slow memory and copied, at most so many bytes at a time, into
+    the arena while the layer before computes (csrc/stream.h); larger layers are computed in pieces.
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
@@ -67,11 +72,11 @@ def export(
     model = lower(quantized)
     verify(model.graph, "integer graph")
     trimmed = trim(model)
-    program = specialize(trimmed.model, chosen)
-    arena = plan_arena(program.graph, chosen.alignment)
-    check_fit(program, arena, chosen)
-    macs = {node.name: layer(trimmed.model, node)["macs"] for node in trimmed.model.graph.nodes}
-    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize))
+    layers, program, streaming = streamed_program(trimmed.model, chosen, stream)
+    arena = plan_arena(program.graph, chosen.alignment, streaming)
+    check_fit(program, arena, chosen, streaming, trimmed.model)
+    macs = {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
+    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize), streaming)
     library |= package_files(name, __version__, library)
     files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
@@ -80,6 +85,8 @@ def export(
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
     manifest = {**_manifest(trimmed, program, arena, chosen, name, macs), "optimize": optimize, "not_written": refused}
+    if stream is not None:
+        manifest["streaming"] = _streaming(trimmed.model, program, arena, streaming, stream, chosen)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
@@ -127,6 +134,21 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
         inputs[name] = values.astype(type_.dtype)
     outputs = integer_run(model.graph, inputs)
     return inputs, {name: value.numpy() for name, value in outputs.items()}
+
+
+def _streaming(
+    model: IntegerModel, program: IntegerModel, arena: Arena, streaming: Streaming, limit: int, target: Target
+) -> dict[str, Any]:
+    """What lies in slow memory, what stays and why, and what the buffers add to the arena of the model without them."""
+    sources = {node.name: node.source or node.name for node in program.graph.nodes}
+    return {
+        "limit_bytes": limit,
+        "streamed_bytes": streaming.nbytes,
+        "flash_bytes": flash_bytes(program, streaming),
+        "arena_bytes_added": arena.size - plan_arena(specialize(model, target).graph, target.alignment).size,
+        "layers": {name: stream.nbytes for name, stream in streaming.streams.items()},
+        "resident": {sources[name]: why for name, why in streaming.resident.items()},
+    }
 
 
 def _manifest(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from octavo.kernels.specialize import Chosen, specialize
 from octavo.lower.liveness import liveness, plan_arena
 from octavo.lower.lower import IntegerModel
-from octavo.lower.strips import in_strips, strip_macs
+from octavo.lower.strips import in_strips
 from octavo.memory import Arena, held
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Strips
@@ -51,12 +51,8 @@ def model_macs(model: IntegerModel) -> int:
     """Multiply-accumulates of one inference."""
     total, types = 0, model.graph.types
     for node in model.graph.nodes:
-        op = node.op
-        assert isinstance(op, IntegerOp)
-        if isinstance(op, Strips):
-            total += strip_macs(model.graph, op)
-        else:
-            total += op.macs([types[v] for v in node.inputs], [types[v] for v in node.outputs])
+        assert isinstance(node.op, IntegerOp)
+        total += node.op.macs([types[value] for value in node.inputs], [types[value] for value in node.outputs])
     return total
 
 

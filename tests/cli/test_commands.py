@@ -42,6 +42,21 @@ def test_compiling_again_replaces_byte_for_byte(shelf: Path, tmp_path: Path, cap
     assert contents[0] == contents[1]
 
 
+def test_weights_are_streamed(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = ("compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "-o", tmp_path / "build")
+    assert octavo(capsys, *command, "--json").document["streaming"] is None
+    assert "is no amount of memory" in octavo(capsys, *command, "--stream-weights", "0.2K").err
+    large = f"Gemm node {LAYERS[1]}"
+    document = octavo(capsys, *command, "--stream-weights", "200", "--json").document["streaming"]
+    assert document["limit_bytes"] == 200 and len(document["layers"]) == 1 and list(document["resident"]) == [large]
+    said = octavo(capsys, *command, "--stream-weights", "200").out
+    assert f"{document['streamed_bytes']:,} bytes from slow memory" in said
+    assert f"not streamed, in flash as before: {large}" in said
+    (tmp_path / "c.toml").write_text('stream_weights = "1K"\n')
+    document = octavo(capsys, *command, "--config", tmp_path / "c.toml", "--json").document["streaming"]
+    assert len(document["layers"]) == 2 and document["resident"] == {}
+
+
 def test_an_official_int8_model_end_to_end(tmp_path: Path, capsys: Capture) -> None:
     """Compiled as it is: the C of this machine gives what TensorFlow Lite Micro gives on the original file."""
     model = data_path("mlperf_tiny/autoencoder_ad_int8.tflite")

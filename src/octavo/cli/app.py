@@ -94,6 +94,10 @@ def compile_command(
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
     ram: Ram = None,
     flash: Flash = None,
+    stream_weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Copy weights from slow memory, of layers with at most so many bytes, as 16K."),
+    ] = None,
     optimize: Annotated[
         Optional[str], typer.Option(help="speed (default), balanced or size: whether layers share code.")  # noqa: UP045
     ] = None,

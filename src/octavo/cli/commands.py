@@ -50,6 +50,7 @@ KEYS = (
     "optimize",
     "ram",
     "flash",
+    "stream_weights",
     *DATA,
     *CHOICES,
     "layers",
@@ -62,6 +63,7 @@ TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "calibration_samples": ((int,), "a whole number, 1 or more"),
     "ram": ((int, str), 'bytes, as 65536 or "64K"'),
     "flash": ((int, str), 'bytes, as 262144 or "256K"'),
+    "stream_weights": ((int, str), 'bytes, as 16384 or "16K"'),
     "seed": ((int,), "a whole number, 0 or more"),
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
@@ -105,7 +107,9 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
     options, target = _options(flags, config)
     check_prefix(str(options.get("name", "model")))
     check_optimize(str(options.get("optimize", "speed")))
-    limits = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}
+    limits: dict[str, int] = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}
+    if "stream_weights" in options:
+        limits["stream"] = parse_bytes("--stream-weights", options["stream_weights"])
     format = find_format(str(options.get("format", "affine")))
     if "C" not in format.forms:
         raise OctavoError(
@@ -259,7 +263,7 @@ def _some(dataset: Dataset, count: int | None) -> Dataset:
 
 def _summary(build: Build) -> dict[str, Any]:
     keys = ("name", "target", "macs", "model_bytes", "arena_bytes", "arena_lower_bound_bytes", "not_written")
-    return {key: build.manifest[key] for key in keys}
+    return {**{key: build.manifest[key] for key in keys}, "streaming": build.manifest.get("streaming")}
 
 
 def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path | None, json: bool) -> None:

@@ -111,10 +111,21 @@ def compiled(build: Build) -> None:
     m = build.manifest
     table = _table("", "", title=f"{m['name']} for {m['target']}")
     table.add_row("multiply-accumulates", f"{m['macs']:,}")
-    table.add_row("model data", f"{m['model_bytes']:,} bytes of flash")
+    streaming = m.get("streaming")
+    table.add_row("model data", f"{m['model_bytes']:,} bytes{'' if streaming else ' of flash'}")
     table.add_row("arena", f"{m['arena_bytes']:,} bytes of RAM (lower bound {m['arena_lower_bound_bytes']:,})")
+    if streaming:
+        table.add_row(
+            "of it streamed",
+            f"{streaming['streamed_bytes']:,} bytes from slow memory, {streaming['flash_bytes']:,} stay in flash",
+        )
+        added = f"{streaming['arena_bytes_added']:,} bytes of the arena"
+        table.add_row("buffers for it", f"{added}, {len(streaming['layers'])} copies")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
+    if streaming and streaming["resident"]:
+        stays = "; ".join(f"{layer}: {why}" for layer, why in streaming["resident"].items())
+        _CONSOLE.print(f"note: not streamed, in flash as before: {stays}", style="yellow")
     idle = m["idle_channels"].values()
     if idle:
         lost, whole = sum(row["dropped"] for row in idle), sum(row["of"] for row in idle)
@@ -179,9 +190,13 @@ def profiled(build: Build, target: str, result: Profile) -> None:
     totals.add_row("RAM: arena", f"{result.arena_bytes:,} bytes (lower bound {result.arena_lower_bound_bytes:,})")
     totals.add_row("RAM: stack", f"{_count(result.stack_bytes)} bytes")
     totals.add_row("RAM: both", _of(result.arena_bytes, result.stack_bytes, build.manifest["ram_bytes"]))
-    totals.add_row("flash: model data", f"{result.model_bytes:,} bytes")
+    streaming = build.manifest.get("streaming")
+    flash = streaming["flash_bytes"] if streaming else result.model_bytes
+    if streaming:
+        totals.add_row("slow memory: streamed", f"{streaming['streamed_bytes']:,} bytes of the model data")
+    totals.add_row("flash: model data", f"{flash:,} bytes")
     totals.add_row("flash: code", f"{_count(result.code_bytes)} bytes, with start-up and the test harness")
-    totals.add_row("flash: both", _of(result.model_bytes, result.code_bytes, build.manifest["flash_bytes"]))
+    totals.add_row("flash: both", _of(flash, result.code_bytes, build.manifest["flash_bytes"]))
     _CONSOLE.print(totals)
 
 

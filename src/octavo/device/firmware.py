@@ -13,7 +13,7 @@ from octavo.targets import ARCHITECTURES, Board, Target
 
 __all__ = ["Firmware", "build_firmware", "require_board"]
 
-_MODEL_SECTION = ".model_data"
+_MODEL_SECTIONS = (".model_data", ".octavo_slow")
 _CODE_SECTIONS = (".vectors", ".text", ".rodata", ".data")
 
 
@@ -55,4 +55,4 @@ def build_firmware(c_dir: Path, target: Target, folder: Path) -> Firmware:
     compile_sources(f"firmware for {target.name}", cross_compiler(architecture), flags, sources, c_dir, elf)
     sizes = section_sizes(architecture, elf)
     code = sum(sizes.get(name, 0) for name in _CODE_SECTIONS)
-    return Firmware(elf, code, sizes.get(_MODEL_SECTION, 0), sizes.get(".bss", 0))
+    return Firmware(elf, code, sum(sizes.get(name, 0) for name in _MODEL_SECTIONS), sizes.get(".bss", 0))

@@ -27,7 +27,7 @@ from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
 
-__all__ = ["Chosen", "specialize"]
+__all__ = ["Chosen", "packed", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "dsp": {
@@ -61,7 +61,8 @@ Chosen = dict[tuple[str, IntegerOp], Packed | None]
 def specialize(model: IntegerModel, target: Target, chosen: Chosen | None = None) -> IntegerModel:
     """The model with the operators and constants of the target's kernels; same values, same integers.
 
-    ``chosen`` remembers what was found, for other forms of the same model. Nodes come in the order that suits these kernels, which need other memory than the portable ones.
+    ``chosen`` remembers what was found, for other forms of the same model. Nodes come in the order that suits these
+    kernels, which need other memory than the portable ones.
     """
     graph = model.graph
     consts, types = dict(graph.consts), dict(graph.types)
@@ -87,14 +88,14 @@ def _specialized(node: Node, consts: dict[str, Array], target: Target, chosen: C
     assert isinstance(node.op, IntegerOp)
     key = (node.name, node.op)
     if key not in chosen:
-        chosen[key] = _packed(node, consts, target)
-    packed = chosen[key]
-    if packed is None:
+        chosen[key] = packed(node.op, tuple(consts[value] for value in node.inputs if value in consts), target)
+    found = chosen[key]
+    if found is None:
         return node
-    names = {key: f"{node.name}:{key}" for key in packed.consts}
+    names = {part: f"{node.name}:{part}" for part in found.consts}
     moving = [value for value in node.inputs if value not in consts]
-    consts |= {names[key]: array for key, array in packed.consts.items()}
-    return replace(node, op=packed.op, inputs=(*moving, *names.values()))
+    consts |= {names[part]: array for part, array in found.consts.items()}
+    return replace(node, op=found.op, inputs=(*moving, *names.values()))
 
 
 def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target: Target, chosen: Chosen) -> Node:
@@ -109,12 +110,11 @@ def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target
     return replace(node, op=replace(op, stages=tuple(stages), inputs=inputs), inputs=inputs)
 
 
-def _packed(node: Node, consts: Mapping[str, Array], target: Target) -> Packed | None:
-    op = node.op
-    assert isinstance(op, IntegerOp)
+def packed(op: IntegerOp, consts: tuple[Array, ...], target: Target) -> Packed | None:
+    """The operator and its constants as the target's first kernel takes them that can; None for a portable kernel."""
     for feature in target.features:
         pack = VARIANTS.get(feature, {}).get(op.kernel)
-        found = pack(op, tuple(consts[value] for value in node.inputs if value in consts)) if pack else None
+        found = pack(op, consts) if pack else None
         if found is not None:
             return found
     return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
+from octavo.lower.streaming import Streaming, stream_buffers
 from octavo.memory import Arena, Buffer, Overlap, View, plan_memory, verify
 from octavo.ops.base import IntegerOp
 
@@ -48,8 +51,8 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
     for step, node in enumerate(graph.nodes):
         op, output = node.op, node.outputs[0]
         assert isinstance(op, IntegerOp)
-        if op.alias and node.inputs[0] not in graph.consts:
-            views.append(View(output, node.inputs[0]))
+        if op.alias:
+            views += _views(graph, node)
         consts = (graph.consts[value] for value in node.inputs if value in graph.consts)
         for index, distance in op.overlaps(*consts).items():
             if node.inputs[index] not in graph.consts:
@@ -57,16 +60,27 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
     return views, overlaps
 
 
-def plan_arena(graph: Graph, alignment: int = 4) -> Arena:
+def _views(graph: Graph, node: Node) -> list[View]:
+    """Of an operator that copies nothing: its output lies where its input does, or its inputs side by side in it."""
+    moving = [value for value in node.inputs if value not in graph.consts]
+    if len(moving) == 1:
+        return [View(node.outputs[0], moving[0])]
+    starts = accumulate((graph.types[value].nbytes for value in moving), initial=0)
+    return [View(value, node.outputs[0], start) for value, start in zip(moving, starts, strict=False)]
+
+
+def plan_arena(graph: Graph, alignment: int = 4, streaming: Streaming | None = None) -> Arena:
     """The checked arena plan of an integer graph; offsets are multiples of ``alignment`` and of all element sizes."""
     if any(name in graph.consts for name in graph.outputs):
         raise OctavoError(graph.name, "an output does not depend on the input", "Remove the constant output.")
     for node in graph.nodes:
         if isinstance(node.op, IntegerOp) and node.op.alias and node.inputs[0] in graph.consts:
             raise OctavoError(node.source or node.name, "reshapes a constant", "Store the constant in its last shape.")
+    streaming = streaming or Streaming()
     values, views, overlaps = liveness(graph)
+    values += stream_buffers(graph, streaming)
     widest = max(np.dtype(graph.types[name].dtype).itemsize for name in graph.activations())
-    alignment = max(alignment, widest)
+    alignment = max(alignment, widest, streaming.alignment)
     arena = plan_memory(values, views, overlaps, alignment)
     verify(arena, values, views, overlaps)
     return arena

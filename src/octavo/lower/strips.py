@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from octavo.ir.graph import Graph, Node, TensorType
+from octavo.ir.graph import Graph, Node
 from octavo.lower.lower import IntegerModel
 from octavo.ops.base import IntegerOp, RowForm
 from octavo.ops.integer.strips import Rows, Stage, Strips
 
-__all__ = ["in_strips", "strip_macs"]
+__all__ = ["in_strips"]
 
 
 def in_strips(model: IntegerModel, start: int, stop: int, rows: int, alignment: int = 4) -> IntegerModel | None:
@@ -59,16 +59,6 @@ def in_strips(model: IntegerModel, start: int, stop: int, rows: int, alignment: 
     types = {name: type_ for name, type_ in graph.types.items() if name not in gone}
     joined = graph.with_(nodes=(*graph.nodes[:start], whole, *graph.nodes[stop:]), types=types)
     return IntegerModel(joined, {name: e for name, e in model.encodings.items() if name not in gone})
-
-
-def strip_macs(graph: Graph, op: Strips) -> int:
-    """Multiply-accumulates of one sample that the strips compute, rows outside of the image included."""
-    total = 0
-    for stage, rows in zip(op.stages, op.values[1:], strict=True):
-        made = TensorType((1, rows.made, rows.width, rows.channels), rows.dtype)
-        inputs = [graph.types[v] if v in graph.consts else made for v in stage.node.inputs]
-        total += stage.op.macs(inputs, [made]) * op.runs(rows)
-    return total
 
 
 def _made(nodes: Sequence[Node]) -> list[str]:

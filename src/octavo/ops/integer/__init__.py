@@ -26,6 +26,7 @@ from octavo.ops.integer.mean import QMean, QMean16, mean_parameters
 from octavo.ops.integer.movement import (
     QConcat,
     QConcat16,
+    QJoin,
     QPad,
     QPad16,
     QReshape,
@@ -53,7 +54,7 @@ INTEGER_OPERATORS: tuple[type[IntegerOp], ...] = (
     QTransposeConv2D, QAdd16, QConcat16, QConv2D16, QDepthwiseConv2D16, QFullyConnected16, QMaximum16, QMinimum16,
     QMul16, QPad16, QRequantize8To16, QRequantize16, QRequantize16To8, QSlice16, QSub16, QTranspose16,
     QAveragePool2D16, QMaxPool2D16, QMean16, QPrelu16, QResizeNearest16, QTransposeConv2D16, QLeakyRelu16,
-    QLookup16, QLogistic16, QTanh16, QSoftmax16,
+    QLookup16, QLogistic16, QTanh16, QSoftmax16, QJoin,
 )  # fmt: skip
 """Every integer operator."""
 
@@ -71,6 +72,7 @@ __all__ = [
     "QDepthwiseConv2D16",
     "QFullyConnected",
     "QFullyConnected16",
+    "QJoin",
     "QLeakyRelu16",
     "QLogistic16",
     "QLookup",

@@ -18,6 +18,7 @@ from octavo.ops.integer.access import bytes_of, element_by_element, strided
 __all__ = [
     "QConcat",
     "QConcat16",
+    "QJoin",
     "QPad",
     "QPad16",
     "QReshape",
@@ -54,6 +55,29 @@ class QReshape(IntegerOp):
     def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Exact."""
         return x.reshape(x.shape[0], *self.shape[1:])
+
+
+@dataclass(frozen=True)
+class QJoin(IntegerOp):
+    """Channels of one vector or pixel joined, of any dtype: each input is a part of the output's bytes, and no code."""
+
+    channels: int
+
+    kernel: ClassVar[str] = "join_s8"
+    alias: ClassVar[bool] = True
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """[1, ..., 1, channels] of the inputs' dtype."""
+        first = inputs[0]
+        if any(part.dtype != first.dtype or part.shape[:-1] != first.shape[:-1] for part in inputs):
+            raise ValueError("the inputs differ in more than their channels")
+        if first.size != first.shape[-1] or sum(part.size for part in inputs) != self.channels:
+            raise ValueError(f"the inputs are not {self.channels} channels of one vector")
+        return (TensorType((*first.shape[:-1], self.channels), first.dtype),)
+
+    def eval_int(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Exact."""
+        return torch.cat(inputs, dim=-1)
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,20 @@ class Strips(IntegerOp):
             arguments.append(known[value] if read is None else windows[value][:, read[0] : read[0] + read[1]])
         return stage.op.eval_int(*arguments)
 
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Those of all stages."""
+        return sum(self.stage_macs(inputs).values())
+
+    def stage_macs(self, inputs: Sequence[TensorType]) -> dict[str, int]:
+        """Those that each stage computes in all strips, by its node; rows outside of the image included."""
+        known = dict(zip(self.inputs[1:], inputs[1:], strict=True))
+        found = {}
+        for stage, rows in zip(self.stages, self.values[1:], strict=True):
+            made = TensorType((1, rows.made, rows.width, rows.channels), rows.dtype)
+            types = [known.get(value, made) for value in stage.node.inputs]
+            found[stage.node.name] = stage.op.macs(types, [made]) * self.runs(rows)
+        return found
+
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A step takes its rows of the source, then writes those of the output."""
         source, out = self.values[0], self.output
