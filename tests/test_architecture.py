@@ -35,6 +35,7 @@ FLOORS = {
         "demo",
         "files",
         "fit",
+        "strips",
         "images",
         "package",
         "pipeline",

@@ -94,6 +94,10 @@ def compile_command(
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
     ram: Ram = None,
     flash: Flash = None,
+    strips: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--strips", help="Run layers strip by strip where it takes less RAM: to fit --ram, or the least."),
+    ] = None,
     stream_weights: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Copy weights from slow memory, of layers with at most so many bytes, as 16K."),

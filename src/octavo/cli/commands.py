@@ -51,6 +51,7 @@ KEYS = (
     "ram",
     "flash",
     "stream_weights",
+    "strips",
     *DATA,
     *CHOICES,
     "layers",
@@ -67,6 +68,7 @@ TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "seed": ((int,), "a whole number, 0 or more"),
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
+    "strips": ((bool,), "true or false"),
     "preprocessing": ((dict,), "a section"),
     "layers": ((dict,), "a section"),
 }
@@ -125,6 +127,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         str(options.get("target", target.name)),
         str(options.get("optimize", "speed")),
         **limits,
+        strips=bool(options.get("strips", False)),
     )
     if json:
         emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})
@@ -263,7 +266,11 @@ def _some(dataset: Dataset, count: int | None) -> Dataset:
 
 def _summary(build: Build) -> dict[str, Any]:
     keys = ("name", "target", "macs", "model_bytes", "arena_bytes", "arena_lower_bound_bytes", "not_written")
-    return {**{key: build.manifest[key] for key in keys}, "streaming": build.manifest.get("streaming")}
+    return {
+        **{key: build.manifest[key] for key in keys},
+        "streaming": build.manifest.get("streaming"),
+        "strips": build.manifest.get("strips"),
+    }
 
 
 def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path | None, json: bool) -> None:

@@ -121,8 +121,13 @@ def compiled(build: Build) -> None:
         )
         added = f"{streaming['arena_bytes_added']:,} bytes of the arena"
         table.add_row("buffers for it", f"{added}, {len(streaming['layers'])} copies")
+    for loop in m.get("strips", {}).get("loops", []):
+        layers = f"{len(loop['layers'])} layers, {loop['layers'][0]} to {loop['layers'][-1]}"
+        table.add_row("strip by strip", f"{layers}: {loop['strips']} strips of {loop['rows']} rows")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
+    if "strips" in m and not m["strips"]["loops"]:
+        _CONSOLE.print("note: no layers run strip by strip: it would not make the arena smaller", style="yellow")
     if streaming and streaming["resident"]:
         stays = "; ".join(f"{layer}: {why}" for layer, why in streaming["resident"].items())
         _CONSOLE.print(f"note: not streamed, in flash as before: {stays}", style="yellow")
