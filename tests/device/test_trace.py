@@ -10,6 +10,7 @@ import pytest
 from octavo.build import Build, profile
 from octavo.device.cost import costs, total
 from octavo.device.emulator import run_on_board
+from octavo.package import export
 from octavo.targets import Board, load_target
 from tests.oracles.device import require_device
 
@@ -141,4 +142,7 @@ def test_a_target_without_tables_has_no_estimates(build: Build, tmp_path: Path) 
     result = profile(build, str(own))
     assert result.estimated_cycles is result.estimated_microjoules is None and result.assumptions == {}
     assert result.layers[0]["mix"]["multiply_simd"] > 0 and result.ram_bytes_read is not None
+    # Compiled for that file, the folder describes its target itself: no name of ours is asked for.
+    again = profile(export(build.quantized, tmp_path / "build", target=str(own)))
+    assert again.layers[0]["mix"] == result.layers[0]["mix"]
     assert [word in note for word, note in zip(("[cycles]", "[energy]"), result.notes, strict=True)] == [True, True]
