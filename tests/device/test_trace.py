@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,23 @@ def test_without_a_compiler_for_the_plugin_the_counts_stay(build: Build, monkeyp
     assert result.instructions is not None and result.instructions > 1000
     assert result.estimated_cycles is None and result.layers[0]["estimated_cycles"] is None
     assert len(result.notes) == 1 and "count plugin" in result.notes[0]
+
+
+def test_an_emulator_without_plugins_still_counts(
+    build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    require_device("cortex-m4")
+    real = shutil.which("qemu-system-arm")
+    (tmp_path / "bin").mkdir()
+    poor = tmp_path / "bin/qemu-system-arm"
+    poor.write_text(
+        f'#!/bin/sh\ncase "$*" in *-plugin*) echo "$0: -plugin: invalid option" >&2; exit 1;; esac\nexec {real} "$@"\n'
+    )
+    poor.chmod(0o755)
+    monkeypatch.setenv("PATH", str(poor.parent), prepend=":")
+    result = profile(build, "cortex-m4")
+    assert result.instructions is not None and result.estimated_cycles is None
+    assert result.notes == ("no cycles, energy or moved bytes: qemu-system-arm takes no plugins",)
 
 
 def test_a_target_without_tables_has_no_estimates(build: Build, tmp_path: Path) -> None:

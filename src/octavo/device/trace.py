@@ -12,7 +12,7 @@ from octavo.errors import OctavoError
 
 __all__ = ["Block", "Counter", "Moved", "Trace", "parse_trace"]
 
-_FILE = "trace.txt"
+_LIBRARY, _FILE = "count.so", "trace.txt"
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Trace:
 
 @dataclass(frozen=True)
 class Counter:
-    """The built plugin, and what it is told: the program's marks, where RAM begins, and how many layers there are."""
+    """The plugin, built in the folder of the run, and what it is told: the program's marks, where RAM is, layers."""
 
-    library: Path
     program: Program
     ram: int
     layers: int
@@ -53,21 +52,20 @@ class Counter:
     @staticmethod
     def build(folder: Path, program: Program, ram: int, layers: int) -> Counter:
         """Compile the plugin into ``folder``; OctavoError when this machine has no C compiler or it fails."""
-        library = folder / "count.so"
         source = csrc_dir() / "boards/emulator/count.c"
-        flags = ["-std=gnu11", "-O2", "-shared", "-fPIC", str(source), "-o", str(library)]
+        flags = ["-std=gnu11", "-O2", "-shared", "-fPIC", str(source), "-o", str(folder / _LIBRARY)]
         result = invoke("count plugin", [host_compiler(), *flags], folder)
         if result.returncode != 0:
             said = (result.stderr.splitlines() or ["no message"])[0]
             raise OctavoError("count plugin", f"the C compiler failed: {said}", "Install gcc and libc6-dev.")
-        return Counter(library, program, ram, layers)
+        return Counter(program, ram, layers)
 
     @property
     def options(self) -> tuple[str, ...]:
-        """QEMU's; it writes its file into the folder in which it runs."""
+        """QEMU's, which must run in the plugin's folder: a comma in a path would end the option."""
         begin, mark = (self.program.function(name) for name in ("octavo_inference", "octavo_mark"))
         numbers = f"begin={begin:#x},mark={mark:#x},ram={self.ram:#x},segments={self.layers + 2}"
-        return "-plugin", f"{self.library},{numbers},out={_FILE}"
+        return "-plugin", f"./{_LIBRARY},{numbers},out={_FILE}"
 
     def read(self, folder: Path) -> Trace:
         """What the plugin wrote in ``folder``; OctavoError when it did not."""
