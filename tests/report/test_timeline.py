@@ -64,6 +64,13 @@ def test_names_and_sizes_stand_in_boxes_with_room() -> None:
     assert "10" not in labels, "ten bytes of a thousand are too thin for a word"
 
 
+def test_no_number_is_cut_where_boxes_are_narrow() -> None:
+    boxes = [Box(f"model/activation_{i}/Relu", i, i, 0, 12_345_678 - i) for i in range(60)]
+    text = timeline_svg("arena", ["step"] * 60, 12_345_678, boxes)
+    labels = [e.text or "" for e in ElementTree.fromstring(text).iter(f"{SPACE}text") if e.get("class") == "name"]
+    assert labels == [f"{box.name} {box.size:,}" for box in boxes]
+
+
 @pytest.mark.parametrize("box", [Box("late", 0, 4, 0, 1), Box("high", 0, 0, 900, 101)])
 def test_what_lies_outside_is_refused(box: Box) -> None:
     with pytest.raises(OctavoError, match="outside"):

@@ -14,7 +14,7 @@ __all__ = ["KINDS", "Box", "timeline_svg"]
 KINDS = ("input", "value", "output", "scratch", "view")
 
 LEFT, RIGHT, TOP, BOTTOM, PLOT, WIDTH = 76, 16, 48, 132, 420, 900
-NARROWEST, WIDEST, LETTER, LINE = 15.0, 110.0, 6.2, 12.0
+NARROWEST, WIDEST, LETTER, LINE = 44.0, 110.0, 6.2, 12.0
 TITLE, STEP_NAME, NAME = 110, 20, 8
 _STYLE = """
 text{font:12px system-ui,sans-serif;fill:#1f2328}.note{font-size:11px;fill:#59636e}.name{font-size:10px}
@@ -111,25 +111,25 @@ def _rectangle(grid: _Grid, kind: str, box: Box, said: str) -> str:
 def _label(grid: _Grid, box: Box, boxes: Sequence[Box]) -> Iterator[str]:
     """Name (its end, which tells more) and size inside the box, as far as there is room; the tooltip has all of it."""
     first, last = _alone(box, boxes, round(2 * LINE / PLOT * grid.size))
-    room = grid.column * (last - first + 1) - 6
-    high = grid.y(box.offset) - grid.y(box.offset + box.size)
-    lines = [box.name, f"{box.size:,}"] if high >= 2 * LINE else [f"{box.name} {box.size:,}"]
-    upright = len(box.name) > room / LETTER < NAME
-    if upright:
-        lines = [f"{box.size:,}"]  # A few letters of a name say nothing; it runs down the box instead.
+    letters = int((grid.column * (last - first + 1) - 6) / LETTER)
     # A view lies on the whole: its name goes below that of the whole.
     below = 2 * LINE if box.kind == "view" else 0.0
-    if room < 3 * LETTER or high < below + LINE * len(lines):
-        return
-    for index, line in enumerate(lines):
-        y = grid.y(box.offset + box.size) + below + LINE * (index + 0.85)
-        short = _text(_end(line, int(room / LETTER)))
-        yield f'<text class="name" x="{_number(grid.x(first) + 4)}" y="{_number(y)}">{short}</text>'
-    letters = int((high - below - 2 * LINE) / LETTER)
-    if upright and letters >= NAME:
-        y = grid.y(box.offset + box.size) + below + 1.5 * LINE
-        place = f"translate({_number(grid.x(first) + 7)} {_number(y)})rotate(90)"
-        yield f'<text class="name" transform="{place}">{_text(_end(box.name, letters))}</text>'
+    x, y = grid.x(first) + 4, grid.y(box.offset + box.size) + below
+    high = grid.y(box.offset) - y
+    size = f"{box.size:,}"
+    # A few letters of a name say nothing, and a part of a number is wrong: what does not fit runs down the box.
+    upright = letters < min(len(box.name), NAME)
+    fits = letters >= len(size)
+    lines = [size] if upright else [box.name, size] if high >= 2 * LINE else [f"{box.name} {size}"]
+    if fits and high >= LINE * len(lines):
+        for index, line in enumerate(lines):
+            place = f'x="{_number(x)}" y="{_number(y + LINE * (index + 0.85))}"'
+            yield f'<text class="name" {place}>{_text(_end(line, letters))}</text>'
+    down = int((high - 2 * LINE) / LETTER)
+    if (upright or not fits) and down >= NAME:
+        name = box.name if fits else f"{box.name} {size}"
+        place = f"translate({_number(x + 3)} {_number(y + 1.5 * LINE)})rotate(90)"
+        yield f'<text class="name" transform="{place}">{_text(_end(name, down))}</text>'
 
 
 def _alone(box: Box, boxes: Sequence[Box], bytes_: int) -> tuple[int, int]:
