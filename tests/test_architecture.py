@@ -39,6 +39,7 @@ FLOORS = {
         "images",
         "package",
         "pipeline",
+        "timeline",
     ),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

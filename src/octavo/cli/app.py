@@ -214,12 +214,15 @@ def run_command(
 def profile_command(
     folder: Folder,
     on: Annotated[Optional[str], typer.Option(help="A target, or host; default: the one compiled for.")] = None,  # noqa: UP045
+    svg: Annotated[
+        Optional[Path], typer.Option(help="Draw the arena: which value lies where, from step to step.")  # noqa: UP045
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Instructions, RAM and flash of one inference, layer by layer, on an emulated core."""
+    """Instructions, estimated cycles and energy, RAM and flash of one inference, layer by layer, on a core."""
     from octavo.cli.commands import profile_build
 
-    profile_build(folder, on, json)
+    profile_build(folder, on, svg, json)
 
 
 @app.command("inspect")

@@ -28,6 +28,7 @@ from octavo.num.formats import find_format
 from octavo.num.options import OPTIONS
 from octavo.package import write_quantization
 from octavo.targets import Target, load_target
+from octavo.timeline import arena_picture
 
 __all__ = [
     "calibration_data",
@@ -339,16 +340,22 @@ def _save(path: Path, outputs: Mapping[str, Array]) -> None:
     replace_file(path, write)
 
 
-def profile_build(folder: Path, on: str | None, json: bool) -> None:
-    """Instructions and bytes on an emulated core, or bytes alone for the host."""
+def profile_build(folder: Path, on: str | None, svg: Path | None, json: bool) -> None:
+    """Instructions, bytes and estimates on an emulated core, or bytes alone for the host; the arena as a picture."""
     build = Build.open(folder)
     target = on or build.target.name
+    picture = None if svg is None else arena_picture(build)
     with progress(f"running on {target}", None):
         result = profile(build, target)
+    if svg is not None and picture is not None:
+        replace_file(svg, lambda aside: aside.write_text(picture), "--svg")
     if json:
-        emit({**vars(result), "on": target, "layers": list(result.layers)})
+        document = {**vars(result), "on": target, "layers": list(result.layers)}
+        emit({**document, "svg": None if svg is None else str(svg)})
     else:
         tables.profiled(build, target, result)
+        if svg is not None:
+            tables.drawn(svg)
 
 
 def inspect_path(path: Path, json: bool) -> None:
