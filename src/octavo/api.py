@@ -106,6 +106,7 @@ def quantize(
     input_range: InputRange | None = None,
     reconstruction: Reconstruction | None = None,
     checkpoint: str | Path | None = None,
+    device: str | None = None,
     seed: int = 0,
     progress: Stage = silent,
 ) -> Quantized:
@@ -125,7 +126,8 @@ def quantize(
 
     With ``max_drop`` (points of accuracy if there are labels, else of agreement with the float network) the ladder is
     climbed: learned rounding follows when plain rounding misses it. ``reconstruction`` are settings of its last rung,
-    which takes minutes: ``checkpoint`` is a file with which it goes on after an interruption. ``evaluation`` samples,
+    which takes minutes: ``checkpoint`` is a file with which it goes on after an interruption, ``device`` is cpu or
+    cuda, where it runs (the same device gives the same integers, another one not always). ``evaluation`` samples,
     with or without labels, serve search and the final number; without them parts of ``calibration`` do, and no sample
     serves two ends. The result's ``plan`` holds the ``trail``, the ``verdict`` and the ``notes``.
     ``progress(what, done, total)`` is called as the work goes on.
@@ -153,9 +155,12 @@ def quantize(
         labels=labels is not None,
         input_range=input_range is not None,
         checkpoint=place is not None,
+        device=device is not None,
     ).check(normalized, chosen)
     if place is not None:
         Checkpoint.check(place)
+    if device is not None:
+        reconstruction = replace(reconstruction or Reconstruction(), device=device)
     methods = ranges or ("minmax" if calibration is None else "mse"), weight_ranges
     scheme = Scheme(wanted.with_weights(granularity), *methods)
     scheme = with_layers(normalized, scheme, layers or {}, chosen)

@@ -321,5 +321,8 @@ def test_what_cannot_be_is_refused_before_the_work(
         (("--mixed", "int8,int4", "--budget", "bytes=many"), ("budget", "no amount")),
         (("--checkpoint", tmp_path / "work"), ("checkpoint", "max_drop")),
         (("--max-drop", "1", "--checkpoint", shelf), ("checkpoint", "no place for a file")),
+        (("--device", "cuda"), ("device", "max_drop")),
+        (("--max-drop", "1", "--device", "cuda:99"), ("cuda:99", "is not there")),
+        (("--max-drop", "1", "--device", "npu"), ("npu", "cuda:1")),
     ):
         _refused(_compile(capsys, shelf, tmp_path / "build", *flags), *words)

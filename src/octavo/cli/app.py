@@ -75,6 +75,9 @@ BudgetText = Annotated[
 Checkpoint = Annotated[
     Optional[Path], typer.Option(help="File with which interrupted learned rounding goes on.")  # noqa: UP045
 ]
+Device = Annotated[
+    Optional[str], typer.Option(help="Where learned rounding runs, with --max-drop: cpu or cuda.")  # noqa: UP045
+]
 Ram = Annotated[
     Optional[str], typer.Option(help="Bytes of RAM that may be used, as 64K; default: the target's.")  # noqa: UP045
 ]
@@ -114,6 +117,7 @@ def compile_command(
     mixed: Mixed = None,
     budget: BudgetText = None,
     checkpoint: Checkpoint = None,
+    device: Device = None,
     samples: Count = None,
     seed: Seed = None,
     config: Config = None,
@@ -144,6 +148,7 @@ def quantize_command(
     mixed: Mixed = None,
     budget: BudgetText = None,
     checkpoint: Checkpoint = None,
+    device: Device = None,
     samples: Count = None,
     seed: Seed = None,
     config: Config = None,

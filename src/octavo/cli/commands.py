@@ -41,7 +41,9 @@ __all__ = [
 ]
 
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
-CHOICES = ("format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "seed")
+CHOICES = (
+    "format", "granularity", "ranges", "weight_ranges", "equalization", "max_drop", "checkpoint", "device", "seed",
+)  # fmt: skip
 DATA = ("calibration", "calibration_samples", "evaluation", "data_free", "input_range")
 KEYS = (
     "model",

@@ -32,6 +32,7 @@ class Choices:
     labels: bool
     input_range: bool
     checkpoint: bool
+    device: bool
 
     def check(self, graph: Graph, target: Target) -> None:
         """OctavoError for the first choice that is out of range, contradicts another one or would have no effect."""
@@ -119,10 +120,13 @@ class Choices:
                 f"have no effect: {self.format.name} has none to set, or chooses them by mse",
                 leave,
             ),
-            (
-                "checkpoint",
-                self.checkpoint and (not self.data or bool(self.options) or self.max_drop is None or half),
-                "has no effect: only block reconstruction writes it, the rung that max_drop may reach",
-                "Give calibration data and max_drop, and no options.",
+            *(
+                (
+                    choice,
+                    given and (not self.data or bool(self.options) or self.max_drop is None or half),
+                    "has no effect: only block reconstruction uses it, the rung that max_drop may reach",
+                    "Give calibration data and max_drop, and no options.",
+                )
+                for choice, given in (("checkpoint", self.checkpoint), ("device", self.device))
             ),
         ]

@@ -68,7 +68,10 @@ class Reconstruction:
             )
         if self.rounding not in RELAXATIONS:
             raise OctavoError(f"rounding {self.rounding}", "is unknown", f"Use one of {', '.join(RELAXATIONS)}.")
-        if self.device.startswith("cuda") and not torch.cuda.is_available():
+        kind, _, number = self.device.partition(":")
+        if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+            raise OctavoError(f"device {self.device}", "is unknown", "Use cpu, cuda or cuda:1.")
+        if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
             raise OctavoError(f"device {self.device}", "is not there", "Use device cpu.")
 
 
