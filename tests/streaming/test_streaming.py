@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from octavo import api
 from octavo.build import Build
 from octavo.bundles import Bundle, bundle
 from octavo.c.library import csrc_dir
@@ -18,11 +19,13 @@ from octavo.device.host import HostModel
 from octavo.device.toolchain import WARNINGS
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
+from octavo.ir.plan import Quantized
 from octavo.lower.lower import lower
 from octavo.lower.streaming import LEAST, choose_streams, stream_buffers
 from octavo.package import export
 from octavo.targets import load_target
 from tests.bundles.harness import samples
+from tests.oracles.data import data_path
 from tests.oracles.device import require_device
 from tests.streaming.networks import compiled, quantized
 
@@ -159,15 +162,34 @@ def test_the_copy_at_once(tmp_path: Path) -> None:
         np.testing.assert_array_equal(host.run(x), y)
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55", "rv32imc"])
-def test_on_boards(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "net", "limit"),
+    [
+        ("cortex-m0", "small", 10**6), ("cortex-m4", "small", 10**6), ("cortex-m55", "small", 10**6),
+        ("rv32imc", "small", 10**6), ("cortex-m4", "pieces", 500), ("cortex-m55", "pieces", 500),
+    ],
+)  # fmt: skip
+def test_on_boards(tmp_path: Path, name: str, net: str, limit: int) -> None:
     """Constants in a section of their own, which a linker script places."""
     require_device(name)
-    build = compiled(tmp_path, 10**6, name)
+    build = compiled(tmp_path, limit, name, net)
     x, y = samples(build, 3, 7)
     result = run_on_board(build.c_dir, load_target(name), x)
     np.testing.assert_array_equal(result.outputs, y)
     assert result.model_bytes == pytest.approx(build.manifest["model_bytes"], abs=128)
+
+
+def test_an_official_model_on_a_board(tmp_path: Path) -> None:
+    """The autoencoder's 281 KB through buffers of 4 KiB: 80 copies and more, and no weight in flash."""
+    require_device()
+    model = api.load(data_path("mlperf_tiny/autoencoder_ad_int8.tflite"))
+    assert isinstance(model, Quantized)
+    build = export(model, tmp_path / "out", target="cortex-m4", stream=4096)
+    x, y = samples(build, 2, 7)
+    np.testing.assert_array_equal(run_on_board(build.c_dir, load_target("cortex-m4"), x).outputs, y)
+    said = build.manifest["streaming"]
+    assert said["flash_bytes"] == 0 and not said["resident"] and len(said["layers"]) > 80
+    assert build.manifest["arena_bytes"] < 3 * 4096
 
 
 def test_the_plan_counts_the_buffers(plain: Build, tmp_path: Path) -> None:
