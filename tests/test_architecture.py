@@ -35,9 +35,11 @@ FLOORS = {
         "demo",
         "files",
         "fit",
+        "strips",
         "images",
         "package",
         "pipeline",
+        "timeline",
     ),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from octavo.analysis.compare import Score, dequantize_outputs, quantize_inputs
 from octavo.c.text import check_prefix
+from octavo.device.cost import Cost, costs, total
 from octavo.device.emulator import DeviceRun, run_on_board
 from octavo.device.host import HostModel, host_form
 from octavo.errors import OctavoError
@@ -26,9 +28,19 @@ from octavo.num.qparams import integer_limits
 from octavo.quant.observe import Batch, as_inputs
 from octavo.run.float_run import check_inputs, float_run, to_user_layout
 from octavo.run.sample_bytes import pack, unpack
-from octavo.targets import Target, load_target
+from octavo.targets import Target, available_targets, load_target
 
-__all__ = ["Build", "Evaluation", "LayerCount", "Profile", "RunResult", "evaluate", "profile", "run"]
+__all__ = [
+    "Build",
+    "Evaluation",
+    "LayerCount",
+    "Profile",
+    "RunResult",
+    "evaluate",
+    "profile",
+    "profiled_target",
+    "run",
+]
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 BATCH = 64
@@ -115,7 +127,10 @@ class RunResult:
 class Profile:
     """What one inference costs. Bytes are bytes, instructions are executed instructions (not cycles).
 
-    On the host only the planned memory is known: instructions, code_bytes and stack_bytes are None.
+    On the host only the planned memory is known: instructions, code_bytes and stack_bytes are None. Cycles,
+    milliseconds and microjoules are estimates by the target's tables, whose assumptions ``assumptions`` holds; they are
+    None where ``notes`` say why. The bytes read and written are those that loads and stores moved. ``layers`` has the
+    manifest's rows with the same keys for each layer, and the executed instructions by kind (``mix``).
     """
 
     instructions: int | None
@@ -125,6 +140,14 @@ class Profile:
     model_bytes: int
     stack_bytes: int | None
     layers: tuple[dict[str, Any], ...]
+    estimated_cycles: int | None = None
+    estimated_ms: float | None = None
+    estimated_microjoules: float | None = None
+    flash_bytes_read: int | None = None
+    ram_bytes_read: int | None = None
+    ram_bytes_written: int | None = None
+    assumptions: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -213,18 +236,24 @@ def _layer_counts(build: Build, device: DeviceRun) -> tuple[LayerCount, ...]:
 
 
 def profile(build: Build, on: str | None = None) -> Profile:
-    """Run one sample on an emulated core and count instructions and bytes; with ``host``, count bytes alone."""
+    """Run one sample on an emulated core, count instructions and bytes, estimate cycles; on ``host``, bytes alone."""
     planned = (int(build.manifest["arena_bytes"]), int(build.manifest["arena_lower_bound_bytes"]))
     if on == "host":
-        rows = tuple({**row, "instructions": None} for row in build.manifest["layers"])
+        rows = tuple({**row, "instructions": None, **_NO_COST} for row in build.manifest["layers"])
         return Profile(None, *planned, None, int(build.manifest["model_bytes"]), None, rows)
     graph = build.model.graph
     zeros = {name: np.zeros((1, *graph.types[name].shape[1:]), graph.types[name].dtype) for name in graph.inputs}
-    device = run_on_board(build.c_dir, load_target(on or build.target.name), pack(graph, graph.inputs, zeros))
+    target = profiled_target(build, on)
+    rows = build.manifest["layers"]
+    device = run_on_board(build.c_dir, target, pack(graph, graph.inputs, zeros), trace_layers=len(rows))
+    parts = costs(device.trace, target.cycles) if device.trace is not None else ()
+    per_layer = [_cost_row(part, target) for part in parts[1:-1]] or [dict(_NO_COST)] * len(rows)
     layers = tuple(
-        {**row, "instructions": count}
-        for row, count in zip(build.manifest["layers"], device.layer_instructions, strict=True)
+        {**row, "instructions": count, **cost}
+        for row, count, cost in zip(rows, device.layer_instructions, per_layer, strict=True)
     )
+    whole = _cost_row(total(parts), target) if parts else dict(_NO_COST)
+    del whole["mix"]
     return Profile(
         device.total_instructions,
         *planned,
@@ -232,4 +261,64 @@ def profile(build: Build, on: str | None = None) -> Profile:
         device.model_bytes,
         device.stack_bytes,
         layers,
+        assumptions=_assumptions(target),
+        notes=_notes(target, device.untraced),
+        **whole,
     )
+
+
+def profiled_target(build: Build, on: str | None) -> Target:
+    """The target by name or path; the one compiled for, as its folder describes it, where that is no name of ours."""
+    name = on or build.target.name
+    return build.target if name == build.target.name and name not in available_targets() else load_target(name)
+
+
+_NO_COST: Mapping[str, Any] = MappingProxyType(
+    {
+        "mix": None,
+        "estimated_cycles": None,
+        "estimated_ms": None,
+        "estimated_microjoules": None,
+        "flash_bytes_read": None,
+        "ram_bytes_read": None,
+        "ram_bytes_written": None,
+    }
+)
+
+
+def _cost_row(cost: Cost, target: Target) -> dict[str, Any]:
+    cycles = None if cost.cycles is None else round(cost.cycles)
+    ms = None if cycles is None or target.cycles is None else cycles * 1e3 / target.cycles.clock_hz
+    energy = None if cycles is None or target.energy is None else cycles * target.energy.picojoules_per_cycle * 1e-6
+    return {
+        "mix": dict(cost.mix),
+        "estimated_cycles": cycles,
+        "estimated_ms": ms,
+        "estimated_microjoules": energy,
+        "flash_bytes_read": cost.moved.flash_read,
+        "ram_bytes_read": cost.moved.ram_read,
+        "ram_bytes_written": cost.moved.ram_written,
+    }
+
+
+def _assumptions(target: Target) -> dict[str, Any]:
+    """What the estimates rest on, for people and programs."""
+    said: dict[str, Any] = {}
+    if target.cycles is not None:
+        said = {"cycles": target.cycles.source, "clock_hz": target.cycles.clock_hz, "flash_wait_states": 0}
+    if target.energy is not None:
+        said |= {
+            "energy": target.energy.source,
+            "microamperes_per_megahertz": target.energy.microamperes_per_megahertz,
+            "volts": target.energy.volts,
+            "picojoules_per_cycle": target.energy.picojoules_per_cycle,
+        }
+    return said
+
+
+def _notes(target: Target, untraced: str) -> tuple[str, ...]:
+    notes = [f"no cycles, energy or moved bytes: {untraced}"] if untraced else []
+    for name, table in (("cycles", target.cycles), ("energy", target.energy)):
+        if table is None and not untraced:
+            notes.append(f"no estimate of {name}: target {target.name} has no table [{name}]")
+    return tuple(notes)

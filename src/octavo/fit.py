@@ -12,6 +12,8 @@ from octavo.lower.liveness import liveness, plan_arena
 from octavo.lower.lower import IntegerModel
 from octavo.lower.streaming import Streaming, stream_buffers
 from octavo.memory import Arena, Buffer
+from octavo.ops.integer.strips import Strips
+from octavo.strips import find_strips
 from octavo.targets import Target
 
 __all__ = ["check_fit", "const_bytes", "flash_bytes", "model_bytes", "parse_bytes"]
@@ -61,7 +63,24 @@ def check_fit(model: IntegerModel, arena: Arena, target: Target, streaming: Stre
         remedies = [remedy for _, _, remedy in problems]
         if streaming.streams or flash_bytes(model, streaming) > target.flash_bytes:
             remedies += _streamed(source, target)
+        if arena.size > target.ram_bytes:
+            remedies += _in_strips(source, target)
         raise OctavoError(where, "; ".join(why for _, why, _ in problems), " ".join(remedies))
+
+
+def _in_strips(source: IntegerModel, target: Target) -> list[str]:
+    """What the arena would take with layers strip by strip, where they do not run so already."""
+    if any(isinstance(node.op, Strips) for node in source.graph.nodes):
+        return []
+    found = find_strips(source, target, target.ram_bytes)
+    if found is None:
+        return []
+    extra = 100 * (found.macs / found.whole_macs - 1)
+    still = "" if found.arena.size <= target.ram_bytes else ", which is still too much"
+    return [
+        f"With --strips, {found.layers} layers would run strip by strip and the arena take {found.arena.size:,} bytes"
+        f"{still}, for {extra:.1f} % more multiply-accumulates."
+    ]
 
 
 def _streamed(source: IntegerModel, target: Target) -> list[str]:

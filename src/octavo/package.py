@@ -35,7 +35,9 @@ from octavo.lower.trim import Trimmed, trim
 from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import Strips
 from octavo.run.integer_run import integer_run
+from octavo.strips import InStrips, find_strips
 from octavo.targets import Target, load_target, target_text
 
 __all__ = ["export", "write_quantization"]
@@ -53,6 +55,7 @@ def export(
     ram: int | None = None,
     flash: int | None = None,
     stream: int | None = None,
+    strips: bool = False,
 ) -> Build:
     """Write C, .tflite, ONNX QDQ, test vectors and a manifest into ``folder``, whole or not at all.
 
@@ -62,6 +65,8 @@ def export(
     ``ram`` and ``flash``, in bytes, are what the network may take; those of the target when not given.
     With ``stream``, the constants of layers are placed in slow memory and copied, at most so many bytes at a time, into
     the arena while the layer before computes (csrc/stream.h); larger layers are computed in pieces.
+    With ``strips``, layers run strip by strip where that makes the arena smaller: so small that ``ram`` is kept, or as
+    small as can be when it is not given.
     A format that cannot express the network is left out, and the manifest says why. Raises OctavoError when the
     network does not fit the target or has no integer form.
     """
@@ -72,11 +77,13 @@ def export(
     model = lower(quantized)
     verify(model.graph, "integer graph")
     trimmed = trim(model)
-    layers, program, streaming = streamed_program(trimmed.model, chosen, stream)
+    found = find_strips(trimmed.model, chosen, ram) if strips else None
+    layers, program, streaming = streamed_program(found.model if found else trimmed.model, chosen, stream)
     arena = plan_arena(program.graph, chosen.alignment, streaming)
-    check_fit(program, arena, chosen, streaming, trimmed.model)
+    check_fit(program, arena, chosen, streaming, found.model if found else trimmed.model)
     macs = {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
-    library = emit(program, arena, name, _golden(model), shared_calls(program.graph, macs, optimize), streaming)
+    shared = shared_calls(program.graph, _by_call(layers, macs), optimize)
+    library = emit(program, arena, name, _golden(model), shared, streaming)
     library |= package_files(name, __version__, library)
     files = {f"{name}/{path}": data for path, data in library.items()}
     files["target.toml"] = target_text(wanted).encode()
@@ -85,6 +92,8 @@ def export(
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
     manifest = {**_manifest(trimmed, program, arena, chosen, name, macs), "optimize": optimize, "not_written": refused}
+    if strips:
+        manifest["strips"] = _strips(found)
     if stream is not None:
         manifest["streaming"] = _streaming(trimmed.model, program, arena, streaming, stream, chosen)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
@@ -134,6 +143,31 @@ def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
         inputs[name] = values.astype(type_.dtype)
     outputs = integer_run(model.graph, inputs)
     return inputs, {name: value.numpy() for name, value in outputs.items()}
+
+
+def _by_call(model: IntegerModel, macs: dict[str, int]) -> dict[str, int]:
+    """Multiply-accumulates by kernel call: of stages in place of the strips that they form."""
+    strips = [node for node in model.graph.nodes if isinstance(node.op, Strips)]
+    found = {name: count for name, count in macs.items() if name not in {node.name for node in strips}}
+    for node in strips:
+        assert isinstance(node.op, Strips)
+        found |= node.op.stage_macs([model.graph.types[value] for value in node.inputs])
+    return found
+
+
+def _strips(found: InStrips | None) -> dict[str, Any]:
+    """What runs strip by strip, and what it costs."""
+    if found is None:
+        return {"loops": [], "extra_macs": 0}
+    loops = [
+        {
+            "layers": [stage.node.source or stage.node.name for stage in op.stages],
+            "strips": len(op.steps),
+            "rows": op.output.made,
+        }
+        for op in found.strips
+    ]
+    return {"loops": loops, "extra_macs": found.macs - found.whole_macs}
 
 
 def _streaming(

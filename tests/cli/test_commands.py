@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import onnxruntime
@@ -173,8 +174,33 @@ def test_run_and_profile_on_a_core(shelf: Path, tmp_path: Path, capsys: Capture,
     assert profile["instructions"] > 1000 and profile["code_bytes"] > 0
     assert profile["arena_bytes"] >= profile["arena_lower_bound_bytes"] > 0
     assert sum(row["macs"] for row in profile["layers"]) == 2100
+    cycles = [row["estimated_cycles"] for row in profile["layers"]]
+    assert all(cycles) and sum(cycles) <= profile["estimated_cycles"] <= 10 * profile["instructions"]
+    clock = profile["assumptions"]["clock_hz"]
+    assert profile["estimated_ms"] == pytest.approx(profile["estimated_cycles"] * 1e3 / clock)
+    energy = profile["estimated_cycles"] * profile["assumptions"]["picojoules_per_cycle"] / 1e6
+    assert profile["estimated_microjoules"] == pytest.approx(energy)
+    assert profile["assumptions"]["flash_wait_states"] == 0 and profile["assumptions"]["cycles"]
+    for row in profile["layers"]:
+        assert row["flash_bytes_read"] + row["ram_bytes_read"] > row["input_bytes"]
+        assert row["ram_bytes_written"] >= row["output_bytes"] and sum(row["mix"].values()) > 0
+    assert profile["svg"] is None and profile["notes"] == []
     shown = octavo(capsys, "profile", shelf / "build")
     assert shown.code == 0 and all(name in shown.out for name in LAYERS)
+    for word in ("est. cycles", "est. µJ", "flash read", "estimated, not measured", "STM32L4R5"):
+        assert word in shown.out, word
+
+
+def test_profile_draws_every_value_of_the_arena(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    picture = tmp_path / "arena.svg"
+    answer = octavo(capsys, "profile", shelf / "build", "--on", "host", "--svg", picture, "--json")
+    assert answer.code == 0 and answer.document["svg"] == str(picture)
+    manifest = octavo(capsys, "inspect", shelf / "build", "--json").document
+    boxes = [e for e in ElementTree.parse(picture).iter() if e.get("data-name") and "box" in e.get("class", "")]
+    assert sorted(e.get("data-name", "") for e in boxes) == sorted(manifest["arena_offsets"])
+    assert any("scratch" in e.get("class", "") for e in boxes), "the DSP kernels have working memory"
+    refused = octavo(capsys, "profile", shelf / "build", "--on", "host", "--svg", tmp_path)
+    assert refused.code == 1 and "not a plain file" in refused.err
 
 
 def test_profile_without_an_emulator(shelf: Path, capsys: Capture) -> None:
@@ -182,8 +208,9 @@ def test_profile_without_an_emulator(shelf: Path, capsys: Capture) -> None:
     document = octavo(capsys, "profile", shelf / "build", "--on", "host", "--json").document
     assert document["instructions"] is document["code_bytes"] is document["layers"][0]["instructions"] is None
     assert document["arena_bytes"] > 0 and document["model_bytes"] > 0
+    assert document["estimated_cycles"] is document["layers"][0]["estimated_microjoules"] is None
     shown = octavo(capsys, "profile", shelf / "build", "--on", "host")
-    assert shown.code == 0 and LAYERS[0] in shown.out
+    assert shown.code == 0 and LAYERS[0] in shown.out and "est." not in shown.out and "RAM read" not in shown.out
 
 
 def test_inspect_shows_names_as_they_are(shelf: Path, capsys: Capture) -> None:

@@ -26,8 +26,9 @@ from tests.networks.integer_layers import (
     side_by_side,
 )
 
-__all__ = ["Case", "layers", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "written"]
 
+ALIGNMENT = 4
 SAMPLES = 4
 
 
@@ -71,10 +72,17 @@ def layers(seed: int, count: int) -> list[Layer]:
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:
     """The layers side by side for a target that has only the variant, as C in ``folder``."""
     model = side_by_side(made)
-    program = specialize(model, replace(load_target("host"), features=(variant,)))
+    return emitted(folder, model, specialize(model, replace(load_target("host"), features=(variant,))), seed)
+
+
+def emitted(
+    folder: Path, model: IntegerModel, program: IntegerModel, seed: int, shared: frozenset[str] = frozenset()
+) -> Case:
+    """The C of ``program``, a form of ``model``, in ``folder``; ``shared`` names the nodes that share code."""
     inputs = random_inputs(model, SAMPLES, np.random.default_rng(seed))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
-    for path, data in emit(program, plan_arena(program.graph), "model", (inputs, outputs)).items():
+    arena = plan_arena(program.graph, ALIGNMENT)
+    for path, data in emit(program, arena, "model", (inputs, outputs), shared).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     ends = model.graph.inputs, model.graph.outputs

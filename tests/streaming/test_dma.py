@@ -52,8 +52,8 @@ def test_the_controller_copies(tmp_path: Path, limit: int) -> None:
         f"-I{csrc_dir() / 'boards/bare_metal'}",
     ]  # fmt: skip
     copies = len(streams) * len(x)
-    made = run_on_board(build.c_dir, target, x, 60, own, [*flags, f"-DCOPIES={copies}"])
+    made = run_on_board(build.c_dir, target, x, 60, own_sources=own, own_flags=[*flags, f"-DCOPIES={copies}"])
     np.testing.assert_array_equal(made.outputs, y)
     np.testing.assert_array_equal(run_on_board(build.c_dir, target, x, 60).outputs, y)
     with pytest.raises(OctavoError, match="another number of copies"):
-        run_on_board(build.c_dir, target, x, 60, own, [*flags, f"-DCOPIES={copies + 1}"])
+        run_on_board(build.c_dir, target, x, 60, own_sources=own, own_flags=[*flags, f"-DCOPIES={copies + 1}"])

@@ -47,6 +47,69 @@ def test_costs_complete_the_defaults(tmp_path: Path) -> None:
     assert (costs["int4"], costs["16x8"], costs["int8"]) == (1.5, 2, 1.0) and costs["requantize"] > 0
 
 
+CYCLES = """[cycles]
+source = "a manual"
+clock_hz = 1000000
+load = 2
+store = 1.5
+multiply = 1
+branch_taken = 3
+jump = 3
+[energy]
+source = "a datasheet"
+microamperes_per_megahertz = 100
+volts = 3.3
+"""
+
+
+def test_cycles_and_energy(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + CYCLES)
+    target = load_target(path)
+    assert target.cycles is not None and target.energy is not None
+    assert (target.cycles.load, target.cycles.store, target.cycles.alu) == (2, 1.5, 1)
+    assert target.energy.picojoules_per_cycle == pytest.approx(330)
+    path.write_text(GOOD)
+    assert load_target(path).cycles is load_target(path).energy is None
+
+
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        (("load = 2", "loads = 2"), "cycles has the unknown keys loads; allowed: source, clock_hz, load"),
+        (("load = 2\n", ""), "cycles lacks the keys load"),
+        (("load = 2", "load = -1"), "cycles of load are -1, not between 0 and 1000"),
+        (("load = 2", "load = nan"), "cycles of load are nan"),
+        (("load = 2", "load = 1e9"), "cycles of load are 1000000000.0"),
+        (("load = 2", "load = true"), "load is True, not a number"),
+        (("load = 2", 'load = 2\nload_after_load = "1"'), "load_after_load is '1', not a number"),
+        (("load = 2", "load = 2\ndual_issue = 1"), "dual_issue is 1, not true or false"),
+        (("1000000", "1"), "clock_hz 1 is out of range"),
+        (("1000000", "1e6"), "clock_hz is 1000000.0, not a whole number"),
+        (('"a manual"', '" "'), "source must say"),
+        (('"a datasheet"', '"' + "x" * 401 + '"'), "source must say"),
+        (("volts = 3.3", "volts = 0"), "volts 0 is not between"),
+        (("volts = 3.3", "volts = inf"), "volts inf is not between"),
+        (("= 100\n", "= -100\n"), "microamperes_per_megahertz -100 is not between"),
+        (("volts = 3.3", "watts = 3"), "energy has the unknown keys watts"),
+        (("[energy]", "[power]"), "unknown keys power"),
+    ],
+)
+def test_wrong_assumptions_are_refused(tmp_path: Path, change: tuple[str, str], word: str) -> None:
+    path = tmp_path / "mine.toml"
+    assert change[0] in CYCLES
+    path.write_text(GOOD + CYCLES.replace(*change, 1))
+    with pytest.raises(OctavoError, match=word):
+        load_target(path)
+
+
+def test_energy_needs_cycles(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + CYCLES[CYCLES.index("[energy]") :])
+    with pytest.raises(OctavoError, match="needs the table cycles"):
+        load_target(path)
+
+
 @pytest.mark.parametrize(
     "change, word",
     [

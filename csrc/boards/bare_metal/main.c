@@ -10,6 +10,7 @@
 #define MARKS 1024u
 
 void octavo_mark(uint32_t layer);
+void octavo_inference(void);
 
 static int8_t input[GLUE_INPUT_BYTES];
 static int8_t output[GLUE_OUTPUT_BYTES];
@@ -24,6 +25,12 @@ void octavo_mark(uint32_t layer)
         layer_ticks[layer - 1u] += now - last;
     }
     last = board_ticks();
+}
+
+/* One run of the model, under a name by which an emulator finds its begin and its end. */
+__attribute__((noinline)) void octavo_inference(void)
+{
+    glue_run(input, output);
 }
 
 static uint64_t loop_ticks(uint32_t loops)
@@ -61,7 +68,7 @@ int main(void)
     board_stack_paint();
     while (board_read(in, input, GLUE_INPUT_BYTES) == GLUE_INPUT_BYTES) {
         const uint64_t start = board_ticks();
-        glue_run(input, output);
+        octavo_inference();
         profile[6] += board_ticks() - start;
         profile[4] += 1u;
         if (board_put(out, output, GLUE_OUTPUT_BYTES) != GLUE_OUTPUT_BYTES) {

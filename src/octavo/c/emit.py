@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,6 +11,7 @@ from octavo.c.glue import Entry, Port, glue
 from octavo.c.kernels import KERNELS, kernel_headers
 from octavo.c.library import library_files
 from octavo.c.stream import declared, defined, place, start
+from octavo.c.strips import strips_loop
 from octavo.c.text import array_literal, check_prefix, comment, identifiers, literal, pointer_type
 from octavo.ir.graph import Array, Graph, Node
 from octavo.lower.liveness import scratch_name
@@ -18,6 +19,8 @@ from octavo.lower.lower import IntegerModel
 from octavo.lower.streaming import Stream, Streaming, stream_name
 from octavo.memory import Arena
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import Strips
+from octavo.ops.integer.strips import calls as kernel_calls
 from octavo.run.sample_bytes import pack
 
 __all__ = ["emit"]
@@ -184,7 +187,7 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
             place = _at(model, arena, value)
             lines += [f"{_c_type(model, value)} *{p}_{side}{index}(void)", "{", f"    return {place};", "}", ""]
     calls = [node for node in graph.nodes if not _op(node).alias]
-    for node in {_op(node).kernel: node for node in calls if node.name in shared}.values():
+    for node in {_op(node).kernel: node for node in kernel_calls(calls) if node.name in shared}.values():
         lines += _copy_of_kernel(node, model, names)
     for node in {names.alike[node.name]: node for node in calls if node.name in names.alike}.values():
         lines += _copy_of_layer(node, model, names)
@@ -193,8 +196,7 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
         lines += _copy(_at(model, arena, value), f"in{index}", f"{u}_INPUT{index}_SIZE")
     copies = _copies(graph, arena, names)
     for layer, node in enumerate(calls):
-        lines += [f"    OCTAVO_MARK({layer});", *copies[node.name]]
-        lines += _call(node, model, arena, names, node.name in shared)
+        lines += [f"    OCTAVO_MARK({layer});", *copies[node.name], *_step(node, model, arena, names, shared)]
     lines.append(f"    OCTAVO_MARK({len(calls)});")
     for index, value in enumerate(graph.outputs):
         lines += _copy(f"out{index}", _at(model, arena, value), f"{u}_OUTPUT{index}_SIZE")
@@ -242,9 +244,12 @@ def _copy_of_layer(node: Node, model: IntegerModel, names: _Names) -> list[str]:
 
 def _passed(node: Node, model: IntegerModel) -> tuple[str, str]:
     """A function's parameters for the arguments of a node's kernel, and these arguments."""
-    types, scratch = model.graph.types, bool(_op(node).scratch())
-    inputs = [f"const {pointer_type(types[value].dtype)} *in{index}" for index, value in enumerate(node.inputs)]
-    outputs = [f"{_c_type(model, node.outputs[0])} *out", *(["void *scratch"] * scratch)]
+    op, types = _op(node), model.graph.types
+    # Values inside of strips are not in the graph; they are of their operator's dtype.
+    dtypes = [types[value].dtype if value in types else op.dtype for value in (*node.inputs, *node.outputs)]
+    scratch = bool(op.scratch())
+    inputs = [f"const {pointer_type(dtype)} *in{index}" for index, dtype in enumerate(dtypes[:-1])]
+    outputs = [f"{pointer_type(dtypes[-1])} *out", *(["void *scratch"] * scratch)]
     given = [*(f"in{index}" for index, _ in enumerate(node.inputs)), "out", *(["scratch"] * scratch)]
     return ", ".join([*inputs, *outputs]), ", ".join(given)
 
@@ -269,11 +274,30 @@ def _copies(graph: Graph, arena: Arena, names: _Names) -> dict[str, list[str]]:
     return lines
 
 
-def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: bool) -> list[str]:
-    """A block with the parameters and the kernel call."""
+def _step(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: frozenset[str]) -> list[str]:
+    """A node of the graph: a call of a kernel, or the loop around those of its strips."""
+
+    def at(value: str) -> str:
+        return _const(node, value, arena, names) if value in model.graph.consts else _at(model, arena, value)
+
+    op = _op(node)
+    scratch = f"AT({arena.offsets[scratch_name(node)]})" if op.scratch() else ""
+    if not isinstance(op, Strips):
+        return _call(node, model, at, scratch, names, node.name in shared)
+
+    def call(stage: Node, at: Callable[[str], str], scratch: str) -> list[str]:
+        return _call(stage, model, at, scratch, names, stage.name in shared)
+
+    return strips_loop(node, op, at, scratch, call)
+
+
+def _call(
+    node: Node, model: IntegerModel, at: Callable[[str], str], scratch: str, names: _Names, shared: bool
+) -> list[str]:
+    """A block with the parameters and the kernel call; ``at`` gives a value as a pointer to its elements."""
     op: Any = _op(node)
     graph = model.graph
-    values = [_const(node, v, arena, names) if v in graph.consts else _at(model, arena, v) for v in node.inputs]
+    values = [at(value) for value in node.inputs]
     if op.variadic:
         moving = [text for text, v in zip(values, node.inputs, strict=True) if v not in graph.consts]
         fixed = [text for text, v in zip(values, node.inputs, strict=True) if v in graph.consts]
@@ -281,8 +305,7 @@ def _call(node: Node, model: IntegerModel, arena: Arena, names: _Names, shared: 
         table = [f"        const {_c_type(model, node.inputs[0])} *const inputs[] = {{{', '.join(moving)}}};"]
     else:
         table = []
-    scratch = [f"AT({arena.offsets[scratch_name(node)]})"] if op.scratch() else []
-    arguments = [*values, _at(model, arena, node.outputs[0]), *scratch]
+    arguments = [*values, at(node.outputs[0]), *([scratch] if scratch else [])]
     head = f"    {{ /* {comment(node.source)} */"
     if node.name in names.alike:
         return [head, *table, f"        {names.alike[node.name]}({', '.join(arguments)});", "    }"]

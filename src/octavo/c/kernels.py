@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import Strips, calls
 
 __all__ = ["KERNELS", "Kernel", "kernel_headers"]
 
@@ -61,8 +62,8 @@ KERNELS: dict[str, Kernel] = {
 
 def kernel_headers(graph: Graph) -> list[str]:
     """The headers, relative to csrc, that an integer graph needs: sorted, each once."""
-    headers = set()
-    for node in graph.nodes:
+    headers = {"strips.h" for node in graph.nodes if isinstance(node.op, Strips)}
+    for node in calls(graph.nodes):
         where = node.source or node.name
         if not isinstance(node.op, IntegerOp):
             raise OctavoError(where, f"{node.kind} is not an integer operator", "Lower the model first.")

@@ -9,6 +9,7 @@ from octavo.c.kernels import KERNELS
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import calls as kernel_calls
 
 __all__ = ["OPTIMIZE", "check_optimize", "shared_calls"]
 
@@ -37,7 +38,7 @@ def shared_calls(graph: Graph, macs: Mapping[str, int], optimize: str) -> frozen
     check_optimize(optimize)
     if optimize == "speed":
         return frozenset()
-    ops = [(node.name, node.op) for node in graph.nodes if isinstance(node.op, IntegerOp)]
+    ops = [(node.name, node.op) for node in kernel_calls(graph.nodes) if isinstance(node.op, IntegerOp)]
     calls = {name: op.kernel for name, op in ops if not op.alias and KERNELS[op.kernel].shared}
     if optimize == "balanced":
         calls = {name: kernel for name, kernel in calls.items() if name not in _largest(macs)}

@@ -94,6 +94,10 @@ def compile_command(
     name: Annotated[Optional[str], typer.Option(help="Prefix of the C functions.")] = None,  # noqa: UP045
     ram: Ram = None,
     flash: Flash = None,
+    strips: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--strips", help="Run layers strip by strip where it takes less RAM: to fit --ram, or the least."),
+    ] = None,
     stream_weights: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Copy weights from slow memory, through buffers of at most so many bytes, as 16K."),
@@ -210,12 +214,15 @@ def run_command(
 def profile_command(
     folder: Folder,
     on: Annotated[Optional[str], typer.Option(help="A target, or host; default: the one compiled for.")] = None,  # noqa: UP045
+    svg: Annotated[
+        Optional[Path], typer.Option(help="Draw the arena: which value lies where, from step to step.")  # noqa: UP045
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Instructions, RAM and flash of one inference, layer by layer, on an emulated core."""
+    """Instructions, estimated cycles and energy, RAM and flash of one inference, layer by layer, on a core."""
     from octavo.cli.commands import profile_build
 
-    profile_build(folder, on, json)
+    profile_build(folder, on, svg, json)
 
 
 @app.command("inspect")

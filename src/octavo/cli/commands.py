@@ -28,6 +28,7 @@ from octavo.num.formats import find_format
 from octavo.num.options import OPTIONS
 from octavo.package import write_quantization
 from octavo.targets import Target, load_target
+from octavo.timeline import arena_picture
 
 __all__ = [
     "calibration_data",
@@ -51,6 +52,7 @@ KEYS = (
     "ram",
     "flash",
     "stream_weights",
+    "strips",
     *DATA,
     *CHOICES,
     "layers",
@@ -67,6 +69,7 @@ TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "seed": ((int,), "a whole number, 0 or more"),
     "max_drop": ((int, float), "a number of points"),
     "data_free": ((bool,), "true or false"),
+    "strips": ((bool,), "true or false"),
     "preprocessing": ((dict,), "a section"),
     "layers": ((dict,), "a section"),
 }
@@ -125,6 +128,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
         str(options.get("target", target.name)),
         str(options.get("optimize", "speed")),
         **limits,
+        strips=bool(options.get("strips", False)),
     )
     if json:
         emit({**_summary(build), **_story(quantized), "folder": str(build.folder)})
@@ -263,7 +267,11 @@ def _some(dataset: Dataset, count: int | None) -> Dataset:
 
 def _summary(build: Build) -> dict[str, Any]:
     keys = ("name", "target", "macs", "model_bytes", "arena_bytes", "arena_lower_bound_bytes", "not_written")
-    return {**{key: build.manifest[key] for key in keys}, "streaming": build.manifest.get("streaming")}
+    return {
+        **{key: build.manifest[key] for key in keys},
+        "streaming": build.manifest.get("streaming"),
+        "strips": build.manifest.get("strips"),
+    }
 
 
 def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path | None, json: bool) -> None:
@@ -332,16 +340,22 @@ def _save(path: Path, outputs: Mapping[str, Array]) -> None:
     replace_file(path, write)
 
 
-def profile_build(folder: Path, on: str | None, json: bool) -> None:
-    """Instructions and bytes on an emulated core, or bytes alone for the host."""
+def profile_build(folder: Path, on: str | None, svg: Path | None, json: bool) -> None:
+    """Instructions, bytes and estimates on an emulated core, or bytes alone for the host; the arena as a picture."""
     build = Build.open(folder)
     target = on or build.target.name
+    picture = None if svg is None else arena_picture(build)
     with progress(f"running on {target}", None):
         result = profile(build, target)
+    if svg is not None and picture is not None:
+        replace_file(svg, lambda aside: aside.write_text(picture), "--svg")
     if json:
-        emit({**vars(result), "on": target, "layers": list(result.layers)})
+        document = {**vars(result), "on": target, "layers": list(result.layers)}
+        emit({**document, "svg": None if svg is None else str(svg)})
     else:
         tables.profiled(build, target, result)
+        if svg is not None:
+            tables.drawn(svg)
 
 
 def inspect_path(path: Path, json: bool) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bundled",
     "compiled",
+    "drawn",
     "effects",
     "evaluation",
     "formats",
@@ -121,8 +122,13 @@ def compiled(build: Build) -> None:
         )
         added = f"{streaming['arena_bytes_added']:,} bytes of the arena"
         table.add_row("buffers for it", f"{added}, {len(streaming['layers'])} copies")
+    for loop in m.get("strips", {}).get("loops", []):
+        layers = f"{len(loop['layers'])} layers, {loop['layers'][0]} to {loop['layers'][-1]}"
+        table.add_row("strip by strip", f"{layers}: {loop['strips']} strips of {loop['rows']} rows")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
+    if "strips" in m and not m["strips"]["loops"]:
+        _CONSOLE.print("note: no layers run strip by strip: it would not make the arena smaller", style="yellow")
     if streaming and streaming["resident"]:
         stays = "; ".join(f"{layer}: {why}" for layer, why in streaming["resident"].items())
         _CONSOLE.print(f"note: not streamed, in flash as before: {stays}", style="yellow")
@@ -172,21 +178,18 @@ def outputs(result: RunResult, path: Path | None) -> None:
 
 
 def profiled(build: Build, target: str, result: Profile) -> None:
-    """Costs per layer, then totals; what was not counted is a dash."""
-    table = _table(
-        "layer", "kernel", "MACs", "instructions", "per MAC", "share", "in", "out", "weights",
-        title=f"{build.manifest['name']} on {target} (executed instructions, not cycles; bytes)",
-    )  # fmt: skip
-    for row in result.layers:
-        per_mac = f"{row['instructions'] / row['macs']:.2f}" if row["macs"] and row["instructions"] else ""
-        numbers = (row["input_bytes"], row["output_bytes"], row["const_bytes"])
-        table.add_row(
-            row["source"], row["kernel"], f"{row['macs']:,}", _count(row["instructions"]), per_mac,
-            _share(row["instructions"], result.instructions), *(f"{n:,}" for n in numbers),
-        )  # fmt: skip
-    _CONSOLE.print(table)
+    """Work and bytes by layer, totals, assumptions; what was not counted is a dash, what cannot be is absent."""
+    _CONSOLE.print(_work(build, target, result))
+    _CONSOLE.print(_traffic(result))
     totals = _table("", "")
     totals.add_row("instructions", _count(result.instructions))
+    if result.estimated_cycles is not None:
+        clock = result.assumptions["clock_hz"] / 1e6
+        totals.add_row("estimated cycles", _count(result.estimated_cycles))
+        totals.add_row("estimated time", f"{result.estimated_ms:,.2f} ms at {clock:,.0f} MHz")
+    if result.estimated_microjoules is not None:
+        said = f"{result.estimated_microjoules:,.1f} microjoules, {result.assumptions['picojoules_per_cycle']:,.0f} pJ"
+        totals.add_row("estimated energy", f"{said} a cycle")
     totals.add_row("RAM: arena", f"{result.arena_bytes:,} bytes (lower bound {result.arena_lower_bound_bytes:,})")
     totals.add_row("RAM: stack", f"{_count(result.stack_bytes)} bytes")
     totals.add_row("RAM: both", _of(result.arena_bytes, result.stack_bytes, build.manifest["ram_bytes"]))
@@ -198,6 +201,47 @@ def profiled(build: Build, target: str, result: Profile) -> None:
     totals.add_row("flash: code", f"{_count(result.code_bytes)} bytes, with start-up and the test harness")
     totals.add_row("flash: both", _of(flash, result.code_bytes, build.manifest["flash_bytes"]))
     _CONSOLE.print(totals)
+    if result.estimated_cycles is not None:
+        _CONSOLE.print(f"cycles are estimated, not measured, without wait states: {result.assumptions['cycles']}")
+    if result.estimated_microjoules is not None:
+        _CONSOLE.print(f"energy is estimated: {result.assumptions['energy']}")
+    for note in result.notes:
+        _CONSOLE.print(f"note: {note}", style="yellow")
+
+
+def _work(build: Build, target: str, result: Profile) -> Table:
+    """What each layer computes; the columns of estimates only where there are any."""
+    cycles, energy = result.estimated_cycles is not None, result.estimated_microjoules is not None
+    columns = ["layer", "MACs", "instructions", "per MAC", "share"]
+    columns += ["est. cycles"] if cycles else []
+    columns += ["est. µJ"] if energy else []
+    table = _table(*columns, title=f"{build.manifest['name']} on {target} (instructions are not cycles)")
+    for row in result.layers:
+        count = row["instructions"]
+        cells = [row["source"], f"{row['macs']:,}", _count(count)]
+        cells += [f"{count / row['macs']:.2f}" if row["macs"] and count else "", _share(count, result.instructions)]
+        cells += [_count(row["estimated_cycles"])] if cycles else []
+        cells += [f"{row['estimated_microjoules']:,.1f}"] if energy else []
+        table.add_row(*cells)
+    return table
+
+
+def _traffic(result: Profile) -> Table:
+    """What each layer must move at least, and what its loads and stores did move, where that was counted."""
+    keys = {"in": "input_bytes", "weights": "const_bytes", "out": "output_bytes"}
+    title = "Bytes: in, weights and out hold so many"
+    if result.ram_bytes_read is not None:
+        keys |= {"flash read": "flash_bytes_read", "RAM read": "ram_bytes_read", "written": "ram_bytes_written"}
+        title += "; loads and stores moved so many"
+    table = _table("layer", "kernel", *keys, title=title)
+    for row in result.layers:
+        table.add_row(row["source"], row["kernel"], *(_count(row[key]) for key in keys.values()))
+    return table
+
+
+def drawn(path: Path) -> None:
+    """Where a picture was written."""
+    _CONSOLE.print(f"picture: {path}")
 
 
 def layers(build: Build) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.device.firmware import Firmware, build_firmware, require_board
+from octavo.device.listing import disassemble
 from octavo.device.toolchain import emulator, invoke
+from octavo.device.trace import Counter, Trace
 from octavo.errors import OctavoError
-from octavo.targets import ARCHITECTURES, Target
+from octavo.targets import ARCHITECTURES, Board, Target
 
 __all__ = ["DeviceRun", "run_on_board"]
 
@@ -26,7 +28,8 @@ class DeviceRun:
     """Outputs int8 [N, bytes], and what one inference cost on average.
 
     ``instructions_per_tick`` is measured on the board by loops of known length. Counts resolve one tick of
-    its counter.
+    its counter. ``trace`` is what the last inference executed, where it was asked for; ``untraced`` says why there is
+    none.
     """
 
     outputs: NDArray[np.int8]
@@ -36,6 +39,8 @@ class DeviceRun:
     model_bytes: int
     stack_bytes: int
     instructions_per_tick: float
+    trace: Trace | None = None
+    untraced: str = ""
 
 
 def run_on_board(
@@ -43,13 +48,15 @@ def run_on_board(
     target: Target,
     inputs: NDArray[np.int8],
     seconds: float = SECONDS,
+    trace_layers: int | None = None,
     own_sources: Sequence[Path] = (),
     own_flags: Sequence[str] = (),
 ) -> DeviceRun:
     """Run all samples int8 [N, input bytes] on the target's board under QEMU, one instruction a nanosecond.
 
-    ``own_sources`` and ``own_flags`` are build_firmware's. Raises OctavoError when a tool is missing, the program does
-    not fit the board, faults, or does not end in time.
+    ``trace_layers``, the model's number of layers, asks for a trace; the run goes on without one where QEMU has no
+    plugins or this machine no C compiler. ``own_sources`` and ``own_flags`` are build_firmware's. Raises OctavoError
+    when a tool is missing, the program does not fit the board, faults, or does not end in time.
     """
     board = require_board(target)
     architecture = ARCHITECTURES[board.architecture]
@@ -63,7 +70,12 @@ def run_on_board(
             "-nographic", "-monitor", "none", "-serial", "none",
             "-icount", "shift=0", "-semihosting-config", "enable=on,target=native", "-kernel", str(firmware.path),
         ]  # fmt: skip
-        result = invoke(f"run on {target.name}", command, folder, seconds)
+        counter, untraced = _counter(folder, firmware, board, trace_layers)
+        what = f"run on {target.name}"
+        result = invoke(what, [*command, *(counter.options if counter else ())], folder, seconds)
+        if counter and result.returncode == 1 and "plugin" in result.stderr:
+            counter, untraced = None, f"{Path(qemu).name} takes no plugins"
+            result = invoke(what, command, folder, seconds)
         if result.returncode != 0:
             said = (result.stdout + result.stderr).strip().splitlines()
             raise OctavoError(
@@ -72,7 +84,20 @@ def run_on_board(
                 "Report this with the model: generated code must never fault.",
             )
         outputs = np.fromfile(folder / "outputs.bin", np.int8).reshape(len(inputs), -1)
-        return _measured(outputs, np.fromfile(folder / "profile.bin", "<u8").astype(np.float64), firmware, len(inputs))
+        counts = np.fromfile(folder / "profile.bin", "<u8").astype(np.float64)
+        measured = _measured(outputs, counts, firmware, len(inputs))
+        return replace(measured, trace=counter.read(folder) if counter else None, untraced=untraced)
+
+
+def _counter(folder: Path, firmware: Firmware, board: Board, layers: int | None) -> tuple[Counter | None, str]:
+    """The plugin that counts, or why there is none."""
+    if layers is None:
+        return None, "no trace was asked for"
+    try:
+        program = disassemble(board.architecture, firmware.path)
+        return Counter.build(folder, program, board.ram[0], layers), ""
+    except OctavoError as error:
+        return None, str(error)
 
 
 def _measured(outputs: NDArray[np.int8], profile: NDArray[np.float64], firmware: Firmware, samples: int) -> DeviceRun:

@@ -11,7 +11,7 @@ from pathlib import Path
 from octavo.errors import OctavoError
 from octavo.targets import Architecture
 
-__all__ = ["WARNINGS", "cross_compiler", "emulator", "host_compiler", "invoke", "section_sizes"]
+__all__ = ["WARNINGS", "binutil", "cross_compiler", "emulator", "host_compiler", "invoke", "section_sizes"]
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -33,10 +33,14 @@ def cross_compiler(architecture: Architecture) -> str:
     return _find(architecture.compiler, "cross compiler", architecture.compiler_packages)
 
 
+def binutil(architecture: Architecture, name: str) -> str:
+    """One of the GNU binary utilities of a family of cores, as ``size``."""
+    return _find(f"{architecture.prefix}{name}", "binutils", architecture.compiler_packages)
+
+
 def section_sizes(architecture: Architecture, elf: Path) -> dict[str, int]:
     """Bytes of the sections of an ELF file, by name."""
-    program = _find(f"{architecture.prefix}size", "binutils", architecture.compiler_packages)
-    listing = invoke("section sizes", [program, "-A", "-d", str(elf)], elf.parent).stdout
+    listing = invoke("section sizes", [binutil(architecture, "size"), "-A", "-d", str(elf)], elf.parent).stdout
     rows = (line.split() for line in listing.splitlines())
     return {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[0].startswith(".")}
 

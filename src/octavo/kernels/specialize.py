@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from octavo.ir.graph import Array, Node, TensorType
 from octavo.kernels.dsp.add import pack_add
@@ -23,9 +24,10 @@ from octavo.kernels.x86.depthwise_conv2d import pack_depthwise_conv2d as pack_de
 from octavo.lower.lower import IntegerModel
 from octavo.lower.order import in_order
 from octavo.ops.base import IntegerOp
+from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
 
-__all__ = ["packed", "specialize"]
+__all__ = ["Chosen", "packed", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "dsp": {
@@ -52,32 +54,60 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 """By feature of a target and kernel of an integer operator."""
 
 
-def specialize(model: IntegerModel, target: Target) -> IntegerModel:
+Chosen = dict[tuple[str, IntegerOp], Packed | None]
+"""What was found for a node of a graph and its operator."""
+
+
+def specialize(model: IntegerModel, target: Target, chosen: Chosen | None = None) -> IntegerModel:
     """The model with the operators and constants of the target's kernels; same values, same integers.
 
-    Nodes come in the order that suits these kernels, which need other memory than the portable ones.
+    ``chosen`` remembers what was found, for other forms of the same model. Nodes come in the order that suits these
+    kernels, which need other memory than the portable ones.
     """
     graph = model.graph
     consts, types = dict(graph.consts), dict(graph.types)
     nodes = []
+    memory: Chosen = {} if chosen is None else chosen
     for node in graph.nodes:
-        assert isinstance(node.op, IntegerOp)
-        found = packed(node.op, tuple(graph.consts[value] for value in node.inputs if value in graph.consts), target)
-        if found is None:
-            nodes.append(node)
-            continue
-        names = {key: f"{node.name}:{key}" for key in found.consts}
-        for key, array in found.consts.items():
-            consts[names[key]] = array
-            types[names[key]] = TensorType(tuple(array.shape), str(array.dtype))
-        moving = [value for value in node.inputs if value not in graph.consts]
-        nodes.append(Node(node.name, found.op, (*moving, *names.values()), node.outputs, node.source))
+        if isinstance(node.op, Strips):
+            nodes.append(_specialized_strips(node, node.op, consts, target, memory))
+        else:
+            nodes.append(_specialized(node, consts, target, memory))
+    for name, array in consts.items():
+        types[name] = TensorType(tuple(array.shape), str(array.dtype))
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
     program = graph.with_(nodes=tuple(nodes), consts=kept, types=left)
-    chosen = program if program.nodes == graph.nodes else in_order(program)
-    return IntegerModel(chosen, model.encodings)
+    ordered = program if program.nodes == graph.nodes else in_order(program)
+    return IntegerModel(ordered, model.encodings)
+
+
+def _specialized(node: Node, consts: dict[str, Array], target: Target, chosen: Chosen) -> Node:
+    """The node with the operator of the target's kernel; that kernel's constants are added to ``consts``."""
+    assert isinstance(node.op, IntegerOp)
+    key = (node.name, node.op)
+    if key not in chosen:
+        chosen[key] = packed(node.op, tuple(consts[value] for value in node.inputs if value in consts), target)
+    found = chosen[key]
+    if found is None:
+        return node
+    names = {part: f"{node.name}:{part}" for part in found.consts}
+    moving = [value for value in node.inputs if value not in consts]
+    consts |= {names[part]: array for part, array in found.consts.items()}
+    return replace(node, op=found.op, inputs=(*moving, *names.values()))
+
+
+def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target: Target, chosen: Chosen) -> Node:
+    """The same for every stage of a node in strips."""
+    stages = []
+    for stage in op.stages:
+        kept = _specialized(stage.node, consts, target, chosen)
+        reads = [read for read in stage.reads if read is not None]
+        stages.append(Stage(kept, (*reads, *[None] * (len(kept.inputs) - len(reads)))))
+    read = dict.fromkeys(value for stage in stages for value in stage.node.inputs if value in consts)
+    inputs = (op.inputs[0], *read)
+    return replace(node, op=replace(op, stages=tuple(stages), inputs=inputs), inputs=inputs)
 
 
 def packed(op: IntegerOp, consts: tuple[Array, ...], target: Target) -> Packed | None:

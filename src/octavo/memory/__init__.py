@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from octavo.memory.access import Distance, Spans, distance
-from octavo.memory.arena import Arena, plan, plan_memory
+from octavo.memory.arena import Arena, held, plan, plan_memory
 from octavo.memory.buffers import Buffer, Overlap, View
 from octavo.memory.check import verify
 from octavo.memory.parts import place_parts
@@ -18,6 +18,7 @@ __all__ = [
     "Step",
     "View",
     "distance",
+    "held",
     "place_parts",
     "plan",
     "plan_memory",

@@ -28,7 +28,7 @@ from octavo.memory.groups import tie
 from octavo.memory.place import Placement, Problem, first_fit, greedy_orders, search
 from octavo.memory.window import window_bound
 
-__all__ = ["Arena", "plan", "plan_memory"]
+__all__ = ["Arena", "held", "plan", "plan_memory"]
 
 EFFORT = 2_000_000
 """Conflicts that the searches for one plan may look at: about a second."""
@@ -54,6 +54,12 @@ class Arena:
     def excess(self) -> float:
         """How far the arena is above its lower bound: 0.05 is 5 %."""
         return self.size / self.lower_bound - 1.0 if self.lower_bound else 0.0
+
+
+def held(values: Sequence[Buffer], views: Sequence[View], overlaps: Sequence[Overlap]) -> list[int]:
+    """The bytes that each step must hold, whatever the plan."""
+    blocks = gather(values, views)
+    return live_bytes(blocks, overlapping(blocks, overlaps))
 
 
 def plan(buffers: Sequence[Buffer], alignment: int = 4, *, effort: int = EFFORT, seed: int = 0) -> Arena:

@@ -23,6 +23,7 @@ __all__ = [
     "IntegerOp",
     "Lowered",
     "Op",
+    "RowForm",
     "Share",
     "Site",
 ]
@@ -82,6 +83,21 @@ class Lowered:
     def inputs(self) -> tuple[int | str, ...]:
         """All inputs in order."""
         return (*self.values, *(name for name in self.consts if name not in self.values))
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """An integer operator for some rows of its output [N, H, W, C], without padding above and below.
+
+    Row r of the output reads the rows of its images from ``stride`` * r - ``pad`` on, ``reach`` of them. ``outside`` is
+    the value that rows beyond the image stand for; None where the operator has none.
+    """
+
+    op: IntegerOp
+    reach: int = 1
+    stride: int = 1
+    pad: int = 0
+    outside: int | None = None
 
 
 @dataclass(frozen=True)
@@ -246,6 +262,10 @@ class IntegerOp:
         ``consts`` are the node's constants in order. Inputs that are not named and the output are disjoint.
         """
         return {}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """The operator for ``rows`` of the ``height`` rows of its output, or None when it cannot run row by row."""
+        return None
 
     def scratch(self) -> int:
         """Bytes of working memory that the kernel takes as its last argument; 0 for a kernel that takes none."""

@@ -23,6 +23,7 @@ class Architecture:
     folder: str
     compiler_flags: tuple[str, ...] = ()
     emulator_flags: tuple[str, ...] = ()
+    disassembler_flags: tuple[str, ...] = ()
 
     @property
     def compiler(self) -> str:
@@ -44,6 +45,8 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             "qemu-system-arm",
             "cortex_m",
             compiler_flags=("--specs=nano.specs", "--specs=nosys.specs"),
+            # The newest form, of which the others are subsets: the linked program does not say which it is.
+            disassembler_flags=("-m", "armv8.1-m.main"),
         ),
         # Without a C library (Debian's is a gigabyte): the folder brings the three functions that are called, which
         # -fbuiltin lets the compiler know.

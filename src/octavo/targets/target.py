@@ -15,6 +15,7 @@ from octavo.errors import OctavoError
 from octavo.num.formats import FORMATS as KNOWN
 from octavo.num.options import OPTIONS
 from octavo.targets.architecture import ARCHITECTURES
+from octavo.targets.cost import Cycles, Energy
 
 __all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
@@ -34,7 +35,7 @@ COSTS: Mapping[str, float] = MappingProxyType(
 MAX_TOML_BYTES = 65536
 _FLAG = re.compile(r"-m[A-Za-z0-9.+=-]+")
 _QEMU_NAME = re.compile(r"[a-z0-9-]+")
-_WORDS: Mapping[Any, str] = {int: "whole number", str: "text"}
+_WORDS: Mapping[Any, str] = {int: "whole number", str: "text", float: "number", bool: "true or false"}
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -87,7 +88,8 @@ class Target:
 
     ``features`` are the instruction sets for which there are kernels, the preferred first.
     ``costs`` are cycles a multiply-accumulate by the option of a layer (int8, 16x8, int4 ...), and those of an element
-    that a Requantize converts (requantize).
+    that a Requantize converts (requantize). They weigh formats; ``cycles`` and ``energy`` are what ``octavo profile``
+    estimates with, or None where nothing is known.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Target:
     arithmetic: Arithmetic = Arithmetic()
     board: Board | None = None
     costs: Mapping[str, float] = field(default_factory=lambda: COSTS, hash=False)
+    cycles: Cycles | None = None
+    energy: Energy | None = None
 
     def __post_init__(self) -> None:
         for name, cycles in self.costs.items():
@@ -117,6 +121,8 @@ class Target:
             _one_of("formats", name, tuple(KNOWN))
         for name in self.features:
             _one_of("features", name, FEATURES)
+        if self.energy is not None and self.cycles is None:
+            raise ValueError("energy is of a cycle: it needs the table cycles")
 
 
 def available_targets() -> tuple[str, ...]:
@@ -148,12 +154,14 @@ def target_text(name: str | Path) -> str:
     raise OctavoError(f"target {text}", "is unknown", f"Use one of {known}, or the path of a .toml file.")
 
 
+_TABLES: Mapping[str, type] = {"arithmetic": Arithmetic, "board": Board, "cycles": Cycles, "energy": Energy}
+
+
 def _build(document: Mapping[str, Any]) -> Target:
     values = _checked("target", document, Target)
-    if "arithmetic" in values:
-        values["arithmetic"] = Arithmetic(**_checked("arithmetic", values["arithmetic"], Arithmetic))
-    if "board" in values:
-        values["board"] = Board(**_checked("board", values["board"], Board))
+    for name, kind in _TABLES.items():
+        if name in values:
+            values[name] = kind(**_checked(name, values[name], kind))
     if not isinstance(values.get("costs", {}), Mapping):
         raise ValueError("costs must be a table")
     return Target(**values)
@@ -186,6 +194,7 @@ def _wanted(value: Any, hint: Any) -> str | None:
         item = get_args(hint)[0]
         good = isinstance(value, list) and bool(value) and all(type(entry) is item for entry in value)
         return None if good else f"a list of {_WORDS[item]}s"
-    if hint not in _WORDS or type(value) is hint:
+    hint = float if hint == float | None else hint
+    if hint not in _WORDS or type(value) is hint or (hint is float and type(value) is int):
         return None
-    return f"a {_WORDS[hint]}"
+    return _WORDS[hint] if hint is bool else f"a {_WORDS[hint]}"

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance
-from octavo.ops.base import Example, IntegerOp
+from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, in_chunks, sliding
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
+from octavo.ops.integer.rows import sliding_rows
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
 from octavo.ops.window import nchw, nhwc
 
@@ -58,6 +59,10 @@ class QConv2D(IntegerOp):
         groups = sliding(self).in_groups(self.in_c, self.groups)
         size = bytes_of(self.dtype)
         return {0: in_chunks(groups, self.out_c // self.groups, size, size)}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Rows beyond the image hold the zero point."""
+        return sliding_rows(self, rows, self.input_zero_point)
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor

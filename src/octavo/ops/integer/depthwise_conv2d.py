@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance, distance
-from octavo.ops.base import Example, IntegerOp
+from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, sliding
 from octavo.ops.integer.requantizing import accumulate_dtype, finish, parameter_types, random_outputs, random_parameters
+from octavo.ops.integer.rows import sliding_rows
 from octavo.ops.integer.sliding import check_image, padded_image, random_window
 from octavo.ops.window import depthwise_filters, nhwc
 
@@ -62,6 +63,10 @@ class QDepthwiseConv2D(IntegerOp):
         """Blocks of channels of a pixel are read, then written."""
         blocks = sliding(self).in_blocks(self.in_c, self.out_c, BLOCK, bytes_of(self.dtype))
         return {0: distance(*blocks)}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Rows beyond the image hold the zero point."""
+        return sliding_rows(self, rows, self.input_zero_point)
 
     def eval_int(  # type: ignore[override]
         self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, multiplier: torch.Tensor, shift: torch.Tensor

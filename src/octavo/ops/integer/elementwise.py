@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance
 from octavo.num.fixed_point import quantize_multiplier, requantize
 from octavo.num.qparams import QParams
-from octavo.ops.base import Example, IntegerOp
+from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, element_by_element, strided
 
 __all__ = [
@@ -90,6 +90,16 @@ class _Elementwise(IntegerOp):
         size = bytes_of(self.dtype)
         reads = (strided(self.shape, strides) for strides in (self.stride1, self.stride2))
         return {index: element_by_element(read, size, size) for index, read in enumerate(reads)}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Images of one shape, not broadcast ones."""
+        dense = _steps(self.shape[1:], self.shape[1:])
+        if self.shape[:2] != (1, 1) or {self.stride1, self.stride2} != {dense}:
+            return None
+        part: Any = self
+        shape = (1, 1, rows, *self.shape[3:])
+        steps = _steps(shape[1:], shape[1:])
+        return RowForm(replace(part, shape=shape, stride1=steps, stride2=steps))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The broadcast shape, of the operator's dtype."""

@@ -13,8 +13,9 @@ from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance
 from octavo.num.fixed_point import quantize_multiplier, requantize
 from octavo.num.qparams import QParams
-from octavo.ops.base import Example, IntegerOp
+from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, element_by_element
+from octavo.ops.integer.rows import flat_rows
 
 __all__ = ["QLeakyRelu16", "leaky_relu_parameters"]
 
@@ -44,6 +45,10 @@ class QLeakyRelu16(IntegerOp):
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Each element is read before it is written."""
         return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.dtype))}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Element by element."""
+        return flat_rows(self, rows, height)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""

@@ -11,8 +11,9 @@ import torch
 
 from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance
-from octavo.ops.base import Example, IntegerOp
+from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, element_by_element
+from octavo.ops.integer.rows import flat_rows
 
 __all__ = ["QLookup", "QLookup16", "interpolate"]
 
@@ -28,6 +29,10 @@ class QLookup(IntegerOp):
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Each element is read before it is written."""
         return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.dtype))}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Element by element."""
+        return flat_rows(self, rows, height)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""
@@ -68,6 +73,10 @@ class QLookup16(IntegerOp):
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Each element is read before it is written."""
         return {0: element_by_element(np.arange(self.size), bytes_of(self.dtype), bytes_of(self.dtype))}
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Element by element."""
+        return flat_rows(self, rows, height)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as x."""

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance, distance
 from octavo.num.qparams import integer_limits
-from octavo.ops.base import Example, IntegerOp
+from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, sliding
+from octavo.ops.integer.rows import sliding_rows
 from octavo.ops.window import nchw
 
 __all__ = ["QAveragePool2D", "QAveragePool2D16", "QMaxPool2D", "QMaxPool2D16"]
@@ -42,6 +43,10 @@ class _Pool(IntegerOp):
         if x.shape[1:] != (self.in_h, self.in_w, self.channels) or x.dtype != self.dtype:
             raise ValueError(f"input {x} is not {self.dtype} [{self.in_h}, {self.in_w}, {self.channels}]")
         return (TensorType((x.shape[0], self.out_h, self.out_w, self.channels), self.dtype),)
+
+    def by_rows(self, rows: int, height: int) -> RowForm | None:
+        """Rows beyond the image do not count, so there must be none."""
+        return sliding_rows(self, rows, None)
 
     def _padded(self, x: torch.Tensor, value: float) -> torch.Tensor:
         """Channels first, float64, with the border that the windows reach."""
