@@ -1,4 +1,4 @@
-"""Weights in slow memory: what the buffers add to the arena, and what waiting and copying add in instructions."""
+"""Weights in slow memory: what stays in flash, what the buffers add to the arena, and what copying and pieces cost."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from octavo.ir.plan import Quantized
 
 __all__ = ["main"]
 
-LIMIT = 8 * 1024
+LIMITS = (None, 16, 4)
 
 
 def main() -> None:
-    """One row a model, for a Cortex-M4; each copy is a memcpy by the processor, where a DMA would cost nothing."""
-    print(f"{'model':<22}{'streamed':>10}{'resident':>9}{'arena':>9}{'with':>9}{'instructions':>14}{'with':>12}")
+    """One row a model and size, for a Cortex-M4; each copy is a memcpy by the processor, which a DMA would save it."""
+    heads = ("buffer", "streamed", "in flash", "copies", "arena", "code", "instructions")
+    print(f"{'model':<18}" + "".join(f"{head:>13}" for head in heads))
     for name in TINY:
         official = api.load(tiny(name, 1).official_int8 or "")
         assert isinstance(official, Quantized)
-        with tempfile.TemporaryDirectory(prefix="octavo-streaming-") as folder:
-            plain = api.export(official, Path(folder) / "plain", target="cortex-m4")
-            made = api.export(official, Path(folder) / "streamed", target="cortex-m4", stream=LIMIT)
-            counts = [profile(build).instructions or 0 for build in (plain, made)]
-        said = made.manifest["streaming"]
-        arenas = [int(build.manifest["arena_bytes"]) for build in (plain, made)]
-        print(f"{name:<22}{said['streamed_bytes']:>10,}{len(said['resident']):>9}{arenas[0]:>9,}{arenas[1]:>9,}"
-              f"{counts[0]:>14,}{counts[1]:>12,}")  # fmt: skip
+        for kib in LIMITS:
+            with tempfile.TemporaryDirectory(prefix="octavo-streaming-") as folder:
+                stream = None if kib is None else 1024 * kib
+                made = api.export(official, Path(folder) / "build", target="cortex-m4", stream=stream)
+                cost = profile(made)
+            said = made.manifest.get("streaming", {"layers": (), "streamed_bytes": 0})
+            flash = said.get("flash_bytes", made.manifest["model_bytes"])
+            counts = (said["streamed_bytes"], flash, len(said["layers"]), made.manifest["arena_bytes"],
+                      cost.code_bytes or 0, cost.instructions or 0)  # fmt: skip
+            print(f"{name:<18}{'none' if kib is None else f'{kib} KiB':>13}" + "".join(f"{n:>13,}" for n in counts))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from octavo import api
 from octavo.build import Build
 from octavo.bundles import Bundle, bundle
 from octavo.c.library import csrc_dir
@@ -18,15 +19,15 @@ from octavo.device.host import HostModel
 from octavo.device.toolchain import WARNINGS
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
+from octavo.ir.plan import Quantized
 from octavo.lower.lower import lower
 from octavo.lower.streaming import LEAST, choose_streams, stream_buffers
 from octavo.package import export
-from octavo.quant.quantize import quantize_graph
 from octavo.targets import load_target
-from tests.bundles.conftest import NETWORKS
 from tests.bundles.harness import samples
-from tests.device.conftest import network
+from tests.oracles.data import data_path
 from tests.oracles.device import require_device
+from tests.streaming.networks import compiled, quantized
 
 # A copy that happens when it is waited for. Until then the target is poisoned, and must stay so: nobody writes there.
 MOCK = """
@@ -73,19 +74,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return compiled(tmp_path_factory.mktemp("plain"), None)
 
 
-def compiled(folder: Path, stream: int | None, target: str = "cortex-m0", net: str = "small") -> Build:
-    graph, options = (network(), ()) if net == "small" else (NETWORKS[net][0], (NETWORKS[net][1],))
-    rng = np.random.default_rng(1)
-    data = {x: rng.normal(size=(16, *graph.types[x].shape[1:])).astype(np.float32) for x in graph.inputs}
-    return export(quantize_graph(graph, [data], *options), folder / "out", "model", target, stream=stream)
-
-
 def run_mocked(build: Build | Bundle, x: NDArray[np.int8], folder: Path, *flags: str) -> NDArray[np.int8]:
     (folder / "mock.c").write_text(MOCK)
     (folder / "inputs.bin").write_bytes(x.tobytes())
     sources = [*sorted((build.c_dir / "src").rglob("*.c")), csrc_dir() / "boards/host/files.c", folder / "mock.c"]
     includes = [f"-I{build.c_dir / part}" for part in ("src", "selftest")]
-    sanitizers = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DOCTAVO_COPY"]
+    sanitizers = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DOCTAVO_COPY"]
     command = ["gcc", *WARNINGS, *sanitizers, *flags, *includes, *map(str, sources), "-o", str(folder / "program")]
     subprocess.run(command, check=True)
     done = subprocess.run([str(folder / "program")], cwd=folder, capture_output=True, text=True, check=False)
@@ -93,7 +87,7 @@ def run_mocked(build: Build | Bundle, x: NDArray[np.int8], folder: Path, *flags:
     return np.fromfile(folder / "outputs.bin", np.int8).reshape(len(x), -1)
 
 
-@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4", "host"])
 @pytest.mark.parametrize("limit", [10**6, 300, 100])
 def test_a_copy_that_takes_until_the_wait(tmp_path: Path, target: str, limit: int) -> None:
     """All layers, some, few; the kernels that the host can run."""
@@ -102,24 +96,36 @@ def test_a_copy_that_takes_until_the_wait(tmp_path: Path, target: str, limit: in
     np.testing.assert_array_equal(run_mocked(build, x, tmp_path), y)
 
 
-def test_in_a_bundle(tmp_path: Path) -> None:
-    """Both models' buffers are in the shared arena; what is streamed need not fit the flash."""
-    builds = []
-    for net in ("eye", "ear"):
-        graph, scheme = NETWORKS[net]
-        rng = np.random.default_rng(1)
-        data = {x: rng.normal(size=(16, *graph.types[x].shape[1:])).astype(np.float32) for x in graph.inputs}
-        quantized = quantize_graph(graph, [data], scheme)
-        builds.append(export(quantized, tmp_path / net, net, "cortex-m0", stream=10**6))
+@pytest.mark.parametrize(
+    ("target", "limit", "optimize"),
+    [("cortex-m0", 300, "speed"), ("cortex-m4", 500, "speed"), ("cortex-m4", 500, "size"), ("host", 800, "speed")],
+)
+def test_layers_in_pieces(tmp_path: Path, target: str, limit: int, optimize: str) -> None:
+    """Alone and with shared kernels; no buffer is larger than allowed, and no layer that can be cut is left."""
+    build = compiled(tmp_path, limit, target, "pieces", optimize)
+    x, y = samples(build, 4, 5)
+    np.testing.assert_array_equal(run_mocked(build, x, tmp_path), y)
+    said = build.manifest["streaming"]
+    assert max(said["layers"].values()) <= limit and (target == "host" or not said["resident"])
+    assert len(said["layers"]) > 8
+
+
+@pytest.mark.parametrize("limit", [10**6, 80])
+def test_in_a_bundle(tmp_path: Path, limit: int) -> None:
+    """Both models' buffers are in the shared arena, of layers whole and in pieces; the flash holds what stays."""
+    builds = [export(quantized(net), tmp_path / net, net, "cortex-m0", stream=limit) for net in ("eye", "ear")]
     made = bundle([build.folder for build in builds], tmp_path / "out")
     pairs = [samples(build, 3, 8) for build in builds]
     x, y = (np.concatenate([pair[side] for pair in pairs], axis=1) for side in (0, 1))
     np.testing.assert_array_equal(run_mocked(made, x, tmp_path), y)
-    assert [read_compiled(build.folder).flash_bytes for build in builds] == [0, 0]
+    stays = [build.manifest["streaming"]["flash_bytes"] for build in builds]
+    assert [read_compiled(build.folder).flash_bytes for build in builds] == stays
+    assert all(build.manifest["model_bytes"] > more for build, more in zip(builds, stays, strict=True))
 
 
-def test_int16_and_several_inputs(tmp_path: Path) -> None:
-    build = compiled(tmp_path, 10**6, net="ear")
+@pytest.mark.parametrize(("net", "limit"), [("ear", 10**6), ("ear", 70), ("pieces of int16", 200)])
+def test_int16_and_several_inputs(tmp_path: Path, net: str, limit: int) -> None:
+    build = compiled(tmp_path, limit, net=net)
     x, y = samples(build, 4, 5)
     np.testing.assert_array_equal(run_mocked(build, x, tmp_path), y)
 
@@ -156,15 +162,34 @@ def test_the_copy_at_once(tmp_path: Path) -> None:
         np.testing.assert_array_equal(host.run(x), y)
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55", "rv32imc"])
-def test_on_boards(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "net", "limit"),
+    [
+        ("cortex-m0", "small", 10**6), ("cortex-m4", "small", 10**6), ("cortex-m55", "small", 10**6),
+        ("rv32imc", "small", 10**6), ("cortex-m4", "pieces", 500), ("cortex-m55", "pieces", 500),
+    ],
+)  # fmt: skip
+def test_on_boards(tmp_path: Path, name: str, net: str, limit: int) -> None:
     """Constants in a section of their own, which a linker script places."""
     require_device(name)
-    build = compiled(tmp_path, 10**6, name)
+    build = compiled(tmp_path, limit, name, net)
     x, y = samples(build, 3, 7)
     result = run_on_board(build.c_dir, load_target(name), x)
     np.testing.assert_array_equal(result.outputs, y)
     assert result.model_bytes == pytest.approx(build.manifest["model_bytes"], abs=128)
+
+
+def test_an_official_model_on_a_board(tmp_path: Path) -> None:
+    """The autoencoder's 281 KB through buffers of 4 KiB: 80 copies and more, and no weight in flash."""
+    require_device()
+    model = api.load(data_path("mlperf_tiny/autoencoder_ad_int8.tflite"))
+    assert isinstance(model, Quantized)
+    build = export(model, tmp_path / "out", target="cortex-m4", stream=4096)
+    x, y = samples(build, 2, 7)
+    np.testing.assert_array_equal(run_on_board(build.c_dir, load_target("cortex-m4"), x).outputs, y)
+    said = build.manifest["streaming"]
+    assert said["flash_bytes"] == 0 and not said["resident"] and len(said["layers"]) > 80
+    assert build.manifest["arena_bytes"] < 3 * 4096
 
 
 def test_the_plan_counts_the_buffers(plain: Build, tmp_path: Path) -> None:

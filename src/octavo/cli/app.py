@@ -103,7 +103,7 @@ def compile_command(
     ] = None,
     stream_weights: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Copy weights from slow memory, of layers with at most so many bytes, as 16K."),
+        typer.Option(help="Copy weights from slow memory, through buffers of at most so many bytes, as 16K."),
     ] = None,
     optimize: Annotated[
         Optional[str], typer.Option(help="speed (default), balanced or size: whether layers share code.")  # noqa: UP045

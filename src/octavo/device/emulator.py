@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,19 +49,21 @@ def run_on_board(
     inputs: NDArray[np.int8],
     seconds: float = SECONDS,
     trace_layers: int | None = None,
+    own_sources: Sequence[Path] = (),
+    own_flags: Sequence[str] = (),
 ) -> DeviceRun:
     """Run all samples int8 [N, input bytes] on the target's board under QEMU, one instruction a nanosecond.
 
     ``trace_layers``, the model's number of layers, asks for a trace; the run goes on without one where QEMU has no
-    plugins or this machine no C compiler. Raises OctavoError when a tool is missing, the program does not fit the
-    board, faults, or does not end in time.
+    plugins or this machine no C compiler. ``own_sources`` and ``own_flags`` are build_firmware's. Raises OctavoError
+    when a tool is missing, the program does not fit the board, faults, or does not end in time.
     """
     board = require_board(target)
     architecture = ARCHITECTURES[board.architecture]
     qemu = emulator(architecture)
     with tempfile.TemporaryDirectory(prefix="octavo-device-") as name:
         folder = Path(name)
-        firmware = build_firmware(c_dir, target, folder)
+        firmware = build_firmware(c_dir, target, folder, own_sources, own_flags)
         (folder / "inputs.bin").write_bytes(np.ascontiguousarray(inputs, np.int8).tobytes())
         command = [
             qemu, "-machine", board.machine, *(("-cpu", board.cpu) if board.cpu else ()), *architecture.emulator_flags,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,13 @@ def require_board(target: Target) -> Board:
     return target.board
 
 
-def build_firmware(c_dir: Path, target: Target, folder: Path) -> Firmware:
-    """Compile at -O2 with unused sections dropped, into ``folder``."""
+def build_firmware(
+    c_dir: Path, target: Target, folder: Path, own_sources: Sequence[Path] = (), own_flags: Sequence[str] = ()
+) -> Firmware:
+    """Compile at -O2 with unused sections dropped, into ``folder``.
+
+    ``own_sources`` are C files beside the model's and the harness's, as a driver; ``own_flags`` compile all of them.
+    """
     board = require_board(target)
     architecture = ARCHITECTURES[board.architecture]
     shared, own = (csrc_dir() / "boards" / name for name in ("bare_metal", architecture.folder))
@@ -48,9 +54,9 @@ def build_firmware(c_dir: Path, target: Target, folder: Path) -> Firmware:
     flags = [
         *board.flags, *architecture.compiler_flags, *WARNINGS, "-O2", "-ffunction-sections", "-fdata-sections",
         "-DOCTAVO_PROFILE", "-DOCTAVO_DATA_SECTION", "-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{script}",
-        f"-I{own}",
+        f"-I{own}", *own_flags,
     ]  # fmt: skip
-    sources = [*model_sources(c_dir), *sorted(shared.glob("*.c")), *sorted(own.glob("*.c"))]
+    sources = [*model_sources(c_dir), *sorted(shared.glob("*.c")), *sorted(own.glob("*.c")), *own_sources]
     elf = folder / "model.elf"
     compile_sources(f"firmware for {target.name}", cross_compiler(architecture), flags, sources, c_dir, elf)
     sizes = section_sizes(architecture, elf)
