@@ -58,7 +58,7 @@ def emit(
     check_prefix(prefix)
     used = {value for node in model.graph.nodes for value in node.inputs if value in model.graph.consts}
     streaming = streaming or Streaming()
-    alone = [node for node in model.graph.nodes if node.name in streaming.streams and node.name not in shared]
+    alone = [node for node in kernel_calls(model.graph.nodes) if not _op(node).alias and node.name not in shared]
     names = _Names(
         prefix,
         identifiers([name for name in model.graph.consts if name in used], f"{prefix}_data"),
@@ -189,7 +189,7 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
     calls = [node for node in graph.nodes if not _op(node).alias]
     for node in {_op(node).kernel: node for node in kernel_calls(calls) if node.name in shared}.values():
         lines += _copy_of_kernel(node, model, names)
-    for node in {names.alike[node.name]: node for node in calls if node.name in names.alike}.values():
+    for node in {names.alike[node.name]: node for node in kernel_calls(calls) if node.name in names.alike}.values():
         lines += _copy_of_layer(node, model, names)
     lines += [f"void {p}_run({_arguments(model)})", "{"]
     for index, value in enumerate(graph.inputs):
@@ -219,7 +219,7 @@ def _copy_of_kernel(node: Node, model: IntegerModel, names: _Names) -> list[str]
 
 
 def _alike(nodes: list[Node], prefix: str) -> dict[str, str]:
-    """By node the function of those that have equal parameters: pieces of one layer, of which one copy is enough."""
+    """By node the function of those that have equal parameters, of which one copy is enough: it loses nothing."""
     groups: dict[IntegerOp, list[str]] = {}
     for node in nodes:
         if not _op(node).variadic:

@@ -48,7 +48,7 @@ _SHARED = {
     "add_s8_dsp": ("octavo_add_s8_dsp", 3),
     "conv2d_s8_dsp": ("octavo_conv2d_s8_dsp_any", 2),
     "depthwise_conv2d_s8_dsp": ("octavo_depthwise_conv2d_s8_dsp", 5),
-    "fully_connected_s8_dsp": ("octavo_fully_connected_s8_dsp", 3),
+    "fully_connected_s8_dsp": ("octavo_fully_connected_s8_dsp", 6),
     "pointwise_s8_dsp": ("octavo_pointwise_s8_dsp_any", 2),
 }
 

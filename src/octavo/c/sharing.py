@@ -28,22 +28,24 @@ def check_optimize(optimize: str) -> None:
 def shared_calls(graph: Graph, macs: Mapping[str, int], optimize: str) -> frozenset[str]:
     """The names of the nodes that call the one copy of their kernel; ``macs`` by node are their multiply-accumulates.
 
-    1. speed: none. The kernel is compiled into each of its calls, so that the compiler sees the layer's sizes.
+    1. speed: none. The kernel is compiled for each layer, so that the compiler sees the layer's sizes.
     2. size: all calls of a kernel, where one copy for any sizes is smaller.
     3. balanced: the same, but the largest layers, which together hold two thirds of the multiply-accumulates, keep code
        of their own.
 
+    Layers with equal parameters have one copy of their code anyway (octavo.c.emit); here they count as one.
     Portable kernels are left to the compiler, and kernels without a form for parameters that differ are never shared.
     """
     check_optimize(optimize)
     if optimize == "speed":
         return frozenset()
     ops = [(node.name, node.op) for node in kernel_calls(graph.nodes) if isinstance(node.op, IntegerOp)]
-    calls = {name: op.kernel for name, op in ops if not op.alias and KERNELS[op.kernel].shared}
+    calls = {name: op for name, op in ops if not op.alias and KERNELS[op.kernel].shared}
     if optimize == "balanced":
-        calls = {name: kernel for name, kernel in calls.items() if name not in _largest(macs)}
-    times = Counter(calls.values())
-    return frozenset(name for name, kernel in calls.items() if times[kernel] >= KERNELS[kernel].worth)
+        own = {calls[name] for name in _largest(macs) if name in calls}
+        calls = {name: op for name, op in calls.items() if op not in own}
+    times = Counter(op.kernel for op in set(calls.values()))
+    return frozenset(name for name, op in calls.items() if times[op.kernel] >= KERNELS[op.kernel].worth)
 
 
 def _largest(macs: Mapping[str, int]) -> set[str]:
