@@ -23,6 +23,7 @@ from octavo.kernels.x86.conv2d import pack_fully_connected as pack_fully_connect
 from octavo.kernels.x86.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_x86
 from octavo.lower.lower import IntegerModel
 from octavo.lower.order import in_order
+from octavo.lower.views import ALIGNMENT, with_views
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
@@ -78,8 +79,8 @@ def specialize(model: IntegerModel, target: Target, chosen: Chosen | None = None
     used = {value for node in nodes for value in node.inputs}
     kept = {name: array for name, array in consts.items() if name in used}
     left = {name: type_ for name, type_ in types.items() if name in kept or name not in consts}
-    program = graph.with_(nodes=tuple(nodes), consts=kept, types=left)
-    ordered = program if program.nodes == graph.nodes else in_order(program)
+    program = with_views(graph.with_(nodes=tuple(nodes), consts=kept, types=left), max(target.alignment, ALIGNMENT))
+    ordered = program if program.nodes == model.graph.nodes else in_order(program)
     return IntegerModel(ordered, model.encodings)
 
 

@@ -64,7 +64,9 @@ def _views(graph: Graph, node: Node) -> list[View]:
     """Of an operator that copies nothing: its output lies where its input does, or its inputs side by side in it."""
     moving = [value for value in node.inputs if value not in graph.consts]
     if len(moving) == 1:
-        return [View(node.outputs[0], moving[0])]
+        assert isinstance(node.op, IntegerOp)
+        start = node.op.alias_start() * np.dtype(graph.types[moving[0]].dtype).itemsize
+        return [View(node.outputs[0], moving[0], start)]
     starts = accumulate((graph.types[value].nbytes for value in moving), initial=0)
     return [View(value, node.outputs[0], start) for value, start in zip(moving, starts, strict=False)]
 

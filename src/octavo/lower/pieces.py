@@ -79,7 +79,7 @@ def _joined(node: Node, parts: list[str], types: dict[str, TensorType], consts: 
     whole = types[node.outputs[0]]
     channels = whole.shape[-1]
     if whole.size == channels:
-        return Node(f"{node.name}:join", QJoin(channels), tuple(parts), node.outputs, node.source)
+        return Node(f"{node.name}:join", QJoin(whole.shape), tuple(parts), node.outputs, node.source)
     sizes = f"{node.name}:join:sizes"
     consts[sizes] = np.array([types[part].shape[-1] for part in parts], np.int32)
     types[sizes] = TensorType((len(parts),), "int32")

@@ -256,6 +256,10 @@ class IntegerOp:
         """Multiply-accumulates of one sample."""
         return 0
 
+    def alias_start(self) -> int:
+        """Of an ``alias`` operator with one input: the element of it at which the output begins."""
+        return 0
+
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """By index of an input, how near the output may come to it: what the kernel's order of access allows.
 

@@ -29,6 +29,7 @@ from octavo.ops.integer.movement import (
     QJoin,
     QPad,
     QPad16,
+    QPart,
     QReshape,
     QSlice,
     QSlice16,
@@ -54,7 +55,7 @@ INTEGER_OPERATORS: tuple[type[IntegerOp], ...] = (
     QTransposeConv2D, QAdd16, QConcat16, QConv2D16, QDepthwiseConv2D16, QFullyConnected16, QMaximum16, QMinimum16,
     QMul16, QPad16, QRequantize8To16, QRequantize16, QRequantize16To8, QSlice16, QSub16, QTranspose16,
     QAveragePool2D16, QMaxPool2D16, QMean16, QPrelu16, QResizeNearest16, QTransposeConv2D16, QLeakyRelu16,
-    QLookup16, QLogistic16, QTanh16, QSoftmax16, QJoin,
+    QLookup16, QLogistic16, QTanh16, QSoftmax16, QJoin, QPart,
 )  # fmt: skip
 """Every integer operator."""
 
@@ -89,6 +90,7 @@ __all__ = [
     "QMul16",
     "QPad",
     "QPad16",
+    "QPart",
     "QPrelu",
     "QPrelu16",
     "QRequantize16",

@@ -21,6 +21,7 @@ __all__ = [
     "QJoin",
     "QPad",
     "QPad16",
+    "QPart",
     "QReshape",
     "QSlice",
     "QSlice16",
@@ -59,25 +60,52 @@ class QReshape(IntegerOp):
 
 @dataclass(frozen=True)
 class QJoin(IntegerOp):
-    """Channels of one vector or pixel joined, of any dtype: each input is a part of the output's bytes, and no code."""
+    """Inputs one after the other, of any dtype: each is a part of the output's bytes, and no code."""
 
-    channels: int
+    shape: tuple[int, ...]
 
     kernel: ClassVar[str] = "join_s8"
     alias: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """[1, ..., 1, channels] of the inputs' dtype."""
-        first = inputs[0]
-        if any(part.dtype != first.dtype or part.shape[:-1] != first.shape[:-1] for part in inputs):
-            raise ValueError("the inputs differ in more than their channels")
-        if first.size != first.shape[-1] or sum(part.size for part in inputs) != self.channels:
-            raise ValueError(f"the inputs are not {self.channels} channels of one vector")
-        return (TensorType((*first.shape[:-1], self.channels), first.dtype),)
+        """The given shape, of the inputs' dtype."""
+        whole = TensorType(self.shape, inputs[0].dtype)
+        if any(part.dtype != whole.dtype for part in inputs) or sum(part.size for part in inputs) != whole.size:
+            raise ValueError(f"the inputs do not add up to {whole}")
+        return (whole,)
 
     def eval_int(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Exact."""
-        return torch.cat(inputs, dim=-1)
+        flat = torch.cat([part.reshape(part.shape[0], -1) for part in inputs], dim=1)
+        return flat.reshape(flat.shape[0], *self.shape[1:])
+
+
+@dataclass(frozen=True)
+class QPart(IntegerOp):
+    """Elements of the input from ``offset`` on, of any dtype: a part of its bytes, and no code."""
+
+    shape: tuple[int, ...]
+    offset: int
+
+    kernel: ClassVar[str] = "part_s8"
+    alias: ClassVar[bool] = True
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The given shape, of the input's dtype."""
+        (x,) = inputs
+        part = TensorType(self.shape, x.dtype)
+        if not 0 <= self.offset <= x.size - part.size:
+            raise ValueError(f"{part} from {self.offset} on is outside {x}")
+        return (part,)
+
+    def alias_start(self) -> int:
+        """The first element."""
+        return self.offset
+
+    def eval_int(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Exact."""
+        size = TensorType(self.shape).size
+        return x.reshape(x.shape[0], -1)[:, self.offset : self.offset + size].reshape(x.shape[0], *self.shape[1:])
 
 
 @dataclass(frozen=True)
