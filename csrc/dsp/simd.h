@@ -85,6 +85,17 @@ static inline int32_t octavo_smlad(uint32_t a, uint32_t b, int32_t acc)
     return __smlad((int16x2_t)a, (int16x2_t)b, acc);
 }
 
+/* Sums and differences of the lanes, each modulo 2^16. */
+static inline uint32_t octavo_add_lanes(uint32_t a, uint32_t b)
+{
+    return (uint32_t)__sadd16((int16x2_t)a, (int16x2_t)b);
+}
+
+static inline uint32_t octavo_sub_lanes(uint32_t a, uint32_t b)
+{
+    return (uint32_t)__ssub16((int16x2_t)a, (int16x2_t)b);
+}
+
 static inline uint32_t octavo_sxtb16(uint32_t bytes)
 {
     return (uint32_t)__sxtb16((int8x4_t)bytes);
@@ -156,6 +167,16 @@ static inline int32_t octavo_lsl_byte(int32_t x, uint32_t n)
 static inline int32_t octavo_asr(int32_t x, int32_t n)
 {
     return octavo_shift_right(x, n);
+}
+
+static inline uint32_t octavo_add_lanes(uint32_t a, uint32_t b)
+{
+    return ((a + b) & 0xffffu) | ((a >> 16) + (b >> 16)) << 16;
+}
+
+static inline uint32_t octavo_sub_lanes(uint32_t a, uint32_t b)
+{
+    return ((a - b) & 0xffffu) | ((a >> 16) - (b >> 16)) << 16;
 }
 
 /* The halves of a word as 16-bit products: |sum of both| is below 2^31 but for -32768 four times. */

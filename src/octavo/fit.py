@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Node
+from octavo.kernels.specialize import specialize
 from octavo.kernels.streamed import streamed_program
 from octavo.lower.liveness import liveness, plan_arena
 from octavo.lower.lower import IntegerModel
@@ -61,11 +63,21 @@ def check_fit(model: IntegerModel, arena: Arena, target: Target, streaming: Stre
     if problems:
         where, _, _ = problems[0]
         remedies = [remedy for _, _, remedy in problems]
+        remedies += _plain(model, source, target)
         if streaming.streams or flash_bytes(model, streaming) > target.flash_bytes:
             remedies += _streamed(source, target)
         if arena.size > target.ram_bytes:
             remedies += _in_strips(source, target)
         raise OctavoError(where, "; ".join(why for _, why, _ in problems), " ".join(remedies))
+
+
+def _plain(model: IntegerModel, source: IntegerModel, target: Target) -> list[str]:
+    """What the weights would take without the kernels that enlarge them."""
+    if "winograd" not in target.features or model_bytes(model) <= target.flash_bytes:
+        return []
+    features = tuple(feature for feature in target.features if feature != "winograd")
+    plain = model_bytes(specialize(source, replace(target, features=features)))
+    return [f"With --optimize speed instead of fastest the weights would take {plain:,} bytes."]
 
 
 def _in_strips(source: IntegerModel, target: Target) -> list[str]:

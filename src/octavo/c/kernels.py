@@ -38,6 +38,7 @@ _PORTABLE = (
 )  # fmt: skip
 
 _DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
+_WINOGRAD = ("conv2d_s8_winograd",)
 _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
     "pointwise_s8_mve",
@@ -54,7 +55,13 @@ _SHARED = {
 
 KERNELS: dict[str, Kernel] = {
     name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant, *_SHARED.get(name, ("", 0)))
-    for variant, names in (("portable", _PORTABLE), ("dsp", _DSP), ("mve", _MVE), ("x86", _X86))
+    for variant, names in (
+        ("portable", _PORTABLE),
+        ("dsp", _DSP),
+        ("winograd", _WINOGRAD),
+        ("mve", _MVE),
+        ("x86", _X86),
+    )
     for name in names
 }
 """By ``IntegerOp.kernel``."""

@@ -13,7 +13,7 @@ from octavo.ops.integer.strips import calls as kernel_calls
 
 __all__ = ["OPTIMIZE", "check_optimize", "shared_calls"]
 
-OPTIMIZE = ("speed", "balanced", "size")
+OPTIMIZE = ("fastest", "speed", "balanced", "size")
 """What the user may ask for."""
 
 _OWN = 2 / 3
@@ -28,7 +28,7 @@ def check_optimize(optimize: str) -> None:
 def shared_calls(graph: Graph, macs: Mapping[str, int], optimize: str) -> frozenset[str]:
     """The names of the nodes that call the one copy of their kernel; ``macs`` by node are their multiply-accumulates.
 
-    1. speed: none. The kernel is compiled for each layer, so that the compiler sees the layer's sizes.
+    1. speed and fastest: none. The kernel is compiled for each layer, so that the compiler sees the layer's sizes.
     2. size: all calls of a kernel, where one copy for any sizes is smaller.
     3. balanced: the same, but the largest layers, which together hold two thirds of the multiply-accumulates, keep code
        of their own.
@@ -37,7 +37,7 @@ def shared_calls(graph: Graph, macs: Mapping[str, int], optimize: str) -> frozen
     Portable kernels are left to the compiler, and kernels without a form for parameters that differ are never shared.
     """
     check_optimize(optimize)
-    if optimize == "speed":
+    if optimize in ("fastest", "speed"):
         return frozenset()
     ops = [(node.name, node.op) for node in kernel_calls(graph.nodes) if isinstance(node.op, IntegerOp)]
     calls = {name: op for name, op in ops if not op.alias and KERNELS[op.kernel].shared}

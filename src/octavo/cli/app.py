@@ -106,7 +106,8 @@ def compile_command(
         typer.Option(help="Copy weights from slow memory, through buffers of at most so many bytes, as 16K."),
     ] = None,
     optimize: Annotated[
-        Optional[str], typer.Option(help="speed (default), balanced or size: whether layers share code.")  # noqa: UP045
+        str | None,
+        typer.Option(help="speed (default), balanced or size: layers share code; or fastest: larger weights."),  # noqa: UP045
     ] = None,
     format: Format = None,
     granularity: Granularity = None,

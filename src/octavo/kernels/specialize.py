@@ -16,6 +16,7 @@ from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.winograd.conv2d import pack_conv2d as pack_conv2d_winograd
 from octavo.kernels.x86.add import pack_add as pack_add_x86
 from octavo.kernels.x86.average_pool2d import pack_average_pool2d as pack_average_pool2d_x86
 from octavo.kernels.x86.conv2d import pack_conv2d as pack_conv2d_x86
@@ -31,6 +32,7 @@ from octavo.targets import Target
 __all__ = ["Chosen", "packed", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
+    "winograd": {"conv2d_s8": pack_conv2d_winograd},
     "dsp": {
         "add_s8": pack_add,
         "conv2d_s8": pack_conv2d,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from octavo.kernels.dsp.constants import Finish
 
-__all__ = ["EXACT", "channels_in_pairs", "fits_a_lane", "pack_words", "records"]
+__all__ = ["EXACT", "channels_in_pairs", "fits_a_lane", "lane_words", "pack_words", "records"]
 
 EXACT = 2**23
 """Sums of products must stay below this, so that a pair's two sums can be told apart."""
@@ -31,6 +31,15 @@ def fits_a_lane(pairs: NDArray[np.int64]) -> bool:
 def pack_words(pairs: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
     """Words of pairs [P, 2, ..., taps], taps a multiple of 4; ``fours`` for taps in the order of octavo_widen_fours."""
     lanes = (256 * pairs[:, 0] + pairs[:, 1]).reshape(-1, 4)[:, _ORDERS[fours]].reshape(-1, 2)
+    return _joined(lanes)
+
+
+def lane_words(weights: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Words of int16 weights [..., taps], two each, taps a multiple of 4 in the order of octavo_widen_fours."""
+    return _joined(weights.reshape(-1, 4)[:, _ORDERS[True]].reshape(-1, 2))
+
+
+def _joined(lanes: NDArray[np.int64]) -> NDArray[np.int32]:
     words = (lanes[:, 0] & 0xFFFF) | (lanes[:, 1] & 0xFFFF) << 16
     return words.astype(np.uint32).view(np.int32)
 

@@ -1,0 +1,1 @@
+"""Octavo: convolutions with fewer multiplications and larger weights, for the DSP extension."""
