@@ -127,11 +127,10 @@ def test_where_it_is_chosen_it_takes_fewer_instructions(tmp_path: Path) -> None:
 def test_fastest_is_for_those_who_have_the_flash(tmp_path: Path) -> None:
     rng, b = np.random.default_rng(8), GraphBuilder("net")
     x = b.input("x", TensorType((1, 12, 12, 16)))
+    zeros = np.zeros(16, np.float32)
     for _ in range(2):
         w = rng.normal(size=(16, 3, 3, 16)).astype(np.float32) / 12
-        x = b.add(
-            ops.Conv2D(padding=(1, 1, 1, 1)), [x, b.const(w, "w"), b.const(np.zeros(16, np.float32), "b")], "conv"
-        )
+        x = b.add(ops.Conv2D(padding=(1, 1, 1, 1)), [x, b.const(w, "w"), b.const(zeros, "b")], "conv")
     quantized = quantize_graph(b.finish([x]), [rng.normal(size=(4, 12, 12, 16)).astype(np.float32)])
     speed, fastest = (export(quantized, tmp_path / o, "net", "cortex-m4", o) for o in ("speed", "fastest"))
     assert fastest.manifest["model_bytes"] > 3 * speed.manifest["model_bytes"]
