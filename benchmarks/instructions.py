@@ -33,6 +33,10 @@ def main() -> None:
     known = [peers()["device"]["models"][name] for name in TINY]
     _row("TFLM, CMSIS-NN, Cortex-M4", np.array([model["m4"] for model in known]))
     _row("TFLM, reference, Cortex-M4", np.array([model["m4_reference_kernels"] for model in known]))
+    _row("TFLM, CMSIS-NN, Cortex-M55", np.array([model["m55"] for model in known]))
+    for target, key in (("cortex-m4", "m4"), ("cortex-m55", "m55")):
+        ours = np.array([row.instructions for row in found[target]])
+        _row(f"TFLM / Octavo, {target}", 1e6 * np.array([model[key] for model in known]) / ours)
     print("million cycles, estimated without wait states")
     for target, profiles in found.items():
         if None not in (cycles := [row.estimated_cycles for row in profiles]):
