@@ -12,7 +12,7 @@ import pytest
 
 from octavo import files
 from octavo.errors import OctavoError
-from octavo.files import replace_folder
+from octavo.files import check_replaceable, replace_folder
 
 OLD = {"manifest.json": b'{"generator": "octavo"}', "model/src/model.c": b"old"}
 NEW = {"manifest.json": b'{"generator": "octavo", "v": 2}', "model/src/model.c": b"new", "d": b"more"}
@@ -91,3 +91,43 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
         assert [path.name for path in disk.iterdir()] == ["build"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_what_others_put_there_stays(tmp_path: Path) -> None:
+    """Files that no manifest lists: a firmware's own sources, a link, a build folder. What Octavo wrote before goes."""
+    folder = tmp_path / "build"
+    replace_folder(folder, {**OLD, "manifest.json": b'{"generator": "octavo", "sha256": {"stale.h": "", "d": ""}}'})
+    (folder / "stale.h").write_bytes(b"stale")
+    mine = {"model/main.c": b"mine", "cmake/cache/x": b"1", "model/src/model.h": b"before"}
+    for path, data in mine.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / "link").symlink_to("cmake")
+    replace_folder(folder, {**NEW, "model/src/model.h": b"after"})
+    assert (folder / "link").is_symlink()
+    (folder / "link").unlink()
+    assert contents(folder) == {**NEW, **mine, "model/src/model.h": b"after"}
+
+
+@pytest.mark.parametrize("path", ["d/mine", "model"])
+def test_what_is_in_the_way_is_named(tmp_path: Path, path: str) -> None:
+    """A file where a folder must be, or the reverse."""
+    folder = tmp_path / "build"
+    replace_folder(folder, {"manifest.json": OLD["manifest.json"]})
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).write_bytes(b"mine")
+    with pytest.raises(OctavoError, match=f"{path}: is in the way"):
+        replace_folder(folder, NEW)
+    assert contents(folder) == {"manifest.json": OLD["manifest.json"], path: b"mine"}
+
+
+def test_folders_that_cannot_be_written_are_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OctavoError, match="file takes no folder"):
+        check_replaceable(tmp_path / "file" / "build")
+    check_replaceable(tmp_path / "new" / "build")
+    monkeypatch.setattr(files.os, "access", lambda *_: False)
+    with pytest.raises(OctavoError, match="takes no folder"):
+        check_replaceable(tmp_path / "build")

@@ -74,7 +74,7 @@ class Build:
                 raise ValueError("it is a bundle")
             check_prefix(manifest["name"])
             target = load_target(path / "target.toml")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise OctavoError(
                 str(path), f"is not a folder that octavo compile wrote ({error})", "Run octavo compile first."
             ) from error
@@ -205,7 +205,7 @@ def run(build: Build, inputs: Batch, on: str = "host", raw: bool = False) -> Run
         with HostModel(build.c_dir) as host:
             out = host.run(joined)
     else:
-        device = run_on_board(build.c_dir, load_target(on), joined)
+        device = run_on_board(build.c_dir, profiled_target(build, on), joined)
         out = device.outputs
     outputs = unpack(graph, graph.outputs, out)
     values = outputs if raw else dequantize_outputs(build.model, outputs)
@@ -238,7 +238,7 @@ def _layer_counts(build: Build, device: DeviceRun) -> tuple[LayerCount, ...]:
 def profile(build: Build, on: str | None = None) -> Profile:
     """Run one sample on an emulated core, count instructions and bytes, estimate cycles; on ``host``, bytes alone."""
     planned = (int(build.manifest["arena_bytes"]), int(build.manifest["arena_lower_bound_bytes"]))
-    if on == "host":
+    if (on or build.target.name) == "host":
         rows = tuple({**row, "instructions": None, **_NO_COST} for row in build.manifest["layers"])
         return Profile(None, *planned, None, int(build.manifest["model_bytes"]), None, rows)
     graph = build.model.graph
@@ -268,9 +268,9 @@ def profile(build: Build, on: str | None = None) -> Profile:
 
 
 def profiled_target(build: Build, on: str | None) -> Target:
-    """The target by name or path; the one compiled for, as its folder describes it, where that is no name of ours."""
-    name = on or build.target.name
-    return build.target if name == build.target.name and name not in available_targets() else load_target(name)
+    """The target by name or path; the one compiled for, as its folder describes it, where none or no other is named."""
+    own = on is None or (on == build.target.name and on not in available_targets())
+    return build.target if own else load_target(str(on))
 
 
 _NO_COST: Mapping[str, Any] = MappingProxyType(

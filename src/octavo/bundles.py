@@ -23,6 +23,8 @@ __all__ = ["Bundle", "bundle"]
 MANIFEST_VERSION = 1
 MAX_MODELS = 32
 _SHARED = "src/octavo/"
+# What follows a model's name in its files, objects and functions, and another model's name must not be.
+_WORDS = ("DATA", "ARENA", "STREAM", "QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def bundle(
     The models share one arena: they run one after another, and what one leaves there is lost when the next one runs.
     Each set in ``together`` names models that keep their bytes at the same time; they lie side by side. ``name`` is the
     prefix of the bundle's own C. Raises OctavoError when a folder was altered or is of another Octavo, when names or
-    targets don't go together, and when the target's memory is too small.
+    targets don't go together, and when the memory is too small that the target has, or a model was compiled for.
     """
     check_prefix(name)
     output = Path(output)
@@ -106,23 +108,24 @@ def _check_names(names: Sequence[str]) -> None:
     upper = [name.upper() for name in names]
     for index, one in enumerate(upper):
         for other in range(len(upper)):
-            taken = one, f"{one}_DATA", f"{one}_ARENA"
-            if other != index and (upper[other] in taken or upper[other].startswith(f"{one}_DATA_")):
+            taken = one, *(f"{one}_{word}" for word in _WORDS)
+            objects = f"{one}_DATA_", f"{one}_STREAM_"
+            if other != index and (upper[other] in taken or upper[other].startswith(objects)):
                 why = f"and {names[index]} give the same names to files or constants"
                 raise OctavoError(f"model {names[other]}", why, "Compile one of them with another --name.")
 
 
 def _check_fit(models: Sequence[Compiled], parts: Sequence[Part]) -> None:
-    target = models[0].target
     arena, constants = max(part.offset + part.size for part in parts), sum(model.flash_bytes for model in models)
+    ram, flash = min(model.ram_limit for model in models), min(model.flash_limit for model in models)
     for what, taken, limit, remedy in (
-        ("arena takes", arena, target.ram_bytes, "Let fewer models keep their data together."),
-        ("weights take", constants, target.flash_bytes, "Bundle fewer or smaller models."),
+        ("arena takes", arena, ram, "Let fewer models keep their data together."),
+        ("weights take", constants, flash, "Bundle fewer or smaller models."),
     ):
         if taken > limit:
             kind = "RAM" if what.startswith("arena") else "flash"
             why = f"the {what} {taken:,} of {limit:,} bytes of {kind}, {taken - limit:,} too many"
-            raise OctavoError(f"bundle for {target.name}", why, remedy)
+            raise OctavoError(f"bundle for {models[0].target.name}", why, remedy)
 
 
 def _library(name: str, models: Sequence[Compiled], parts: Sequence[Part]) -> dict[str, bytes]:

@@ -34,7 +34,8 @@ class Compiled:
     """A model's library: its C by path relative to the library's folder, and what its manifest says of it.
 
     ``arena_bytes`` is the size of its arena, which begins at a multiple of ``alignment``; ``model_bytes`` that of its
-    constants, of which ``flash_bytes`` are not streamed from slow memory.
+    constants, of which ``flash_bytes`` are not streamed from slow memory. ``ram_limit`` and ``flash_limit`` are the
+    bytes that it was compiled for: the target's, or what ``--ram`` and ``--flash`` said.
     """
 
     folder: Path
@@ -44,6 +45,8 @@ class Compiled:
     alignment: int
     model_bytes: int
     flash_bytes: int
+    ram_limit: int
+    flash_limit: int
     files: Mapping[str, bytes]
 
     @property
@@ -67,6 +70,7 @@ def read_compiled(folder: Path) -> Compiled:
             raise ValueError(f"arena_alignment {alignment} is not a power of two")
         constants = _count(manifest["model_bytes"], 2**32)
         flash = _count(manifest.get("streaming", {}).get("flash_bytes", constants), constants)
+        limits = _count(manifest["ram_bytes"], 2**40), _count(manifest["flash_bytes"], 2**40)
         sums = dict(manifest["sha256"])
     except (KeyError, TypeError, ValueError, AttributeError, OctavoError) as error:
         raise OctavoError(str(folder / MARKER), f"is damaged ({error!r})"[:200], _AGAIN) from error
@@ -77,7 +81,7 @@ def read_compiled(folder: Path) -> Compiled:
     files = {path: _read(folder / name, path, digest) for path, digest in sorted(wanted.items())}
     _read(folder, "target.toml", sums.get("target.toml"))
     target = load_target(folder / "target.toml")
-    return Compiled(folder, target, entry, arena, alignment, constants, flash, files)
+    return Compiled(folder, target, entry, arena, alignment, constants, flash, *limits, files)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

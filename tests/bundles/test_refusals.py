@@ -15,7 +15,7 @@ import pytest
 
 from octavo.bundles import bundle
 from octavo.errors import OctavoError
-from octavo.package import write_quantization
+from octavo.package import export, write_quantization
 from octavo.targets import target_text
 from tests.bundles.conftest import TARGET, Builds
 
@@ -122,16 +122,13 @@ def test_refused_folders(folders: list[Path], copies: list[Path], builds: Builds
 
 
 def test_memory_that_sharing_does_not_save(copies: list[Path], builds: Builds, tmp_path: Path) -> None:
-    """Enough RAM for the models in turn, too little for two at a time; then too little flash for all."""
+    """Enough for the models in turn, too little for two at a time; then too little flash for all."""
     sizes = [int(build.manifest["arena_bytes"]) for build in builds.values()]
-    plain = f'name = "tight"\ndescription = "tight"\nflash_bytes = 65536\nram_bytes = {max(sizes)}\n'
-    for folder in copies:
-        rewrite(folder, "target.toml", plain.encode())
+    edit(copies[1], lambda manifest: manifest.update(ram_bytes=max(sizes)))
     assert bundle(copies, tmp_path / "out").manifest["arena_bytes"] == max(sizes)
     with pytest.raises(OctavoError, match="bytes of RAM"):
         bundle(copies, tmp_path / "out", together=[["eye", "hand"]])
-    for folder in copies:
-        rewrite(folder, "target.toml", plain.replace("65536", "600").encode())
+    edit(copies[0], lambda manifest: manifest.update(flash_bytes=600))
     with pytest.raises(OctavoError, match="bytes of flash"):
         bundle(copies, tmp_path / "out")
 
@@ -169,3 +166,11 @@ def test_writing_again_replaces_byte_for_byte(folders: list[Path], tmp_path: Pat
         made = bundle(folders, tmp_path / "out")
         contents.append({path: path.read_bytes() for path in made.folder.rglob("*") if path.is_file()})
     assert contents[0] == contents[1] and TARGET == made.manifest["target"]
+
+
+@pytest.mark.parametrize("other", ["EYE", "eye_data", "eye_data_x", "eye_arena", "eye_stream_x", "eye_quantize"])
+def test_names_that_meet(builds: Builds, folders: list[Path], tmp_path: Path, other: str) -> None:
+    """eye_quantize's eye_quantize_input0() would be a function of eye's."""
+    made = export(builds["eye"].quantized, tmp_path / "other", other, target=TARGET)
+    with pytest.raises(OctavoError, match="same names"):
+        bundle([folders[0], made.folder], tmp_path / "out")

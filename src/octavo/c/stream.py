@@ -8,12 +8,12 @@ from octavo.c.text import array_literal, pointer_type
 from octavo.ir.graph import Graph
 from octavo.lower.streaming import Stream
 
-__all__ = ["declared", "defined", "place", "start", "type_name"]
+__all__ = ["declared", "defined", "place", "start"]
 
 
-def type_name(name: str) -> str:
-    """The struct's type, of the name of the object."""
-    return f"{name}_block"
+def _type(name: str) -> str:
+    """The object's type: a tag may have the name of an object, and no object's name can be taken by another's type."""
+    return f"struct {name}"
 
 
 def declared(graph: Graph, stream: Stream, name: str, consts: Mapping[str, str]) -> str:
@@ -22,9 +22,9 @@ def declared(graph: Graph, stream: Stream, name: str, consts: Mapping[str, str])
         f"    {pointer_type(graph.types[value].dtype)} {consts[value]}[{graph.types[value].size}];"
         for value in stream.consts
     )
-    type_ = type_name(name)
+    type_ = _type(name)
     return (
-        f"typedef struct {{\n{fields}\n}} {type_};\n\nextern const {type_} {name};\n\n"
+        f"{type_} {{\n{fields}\n}};\n\nextern const {type_} {name};\n\n"
         f"OCTAVO_CHECK({name}_fits, sizeof({type_}) <= {stream.nbytes});\n"
     )
 
@@ -32,12 +32,12 @@ def declared(graph: Graph, stream: Stream, name: str, consts: Mapping[str, str])
 def defined(graph: Graph, stream: Stream, name: str) -> str:
     """The values."""
     values = ",\n".join(array_literal(graph.consts[value]) for value in stream.consts)
-    return f"const {type_name(name)} {name} OCTAVO_STREAMED = {{{values}}};\n"
+    return f"const {_type(name)} {name} OCTAVO_STREAMED = {{{values}}};\n"
 
 
 def place(name: str, offset: int, const: str) -> str:
     """A constant in its buffer, as a pointer to its elements."""
-    return f"((const {type_name(name)} *)(const void *)AT({offset}))->{const}"
+    return f"((const {_type(name)} *)(const void *)AT({offset}))->{const}"
 
 
 def start(name: str, offset: int) -> str:

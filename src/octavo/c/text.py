@@ -27,7 +27,8 @@ _RESERVED = frozenset(
 
 def check_prefix(prefix: str) -> str:
     """``prefix`` itself when it can name a C module; OctavoError otherwise."""
-    if not _IDENTIFIER.fullmatch(prefix) or prefix.lower() in _RESERVED:
+    lower = prefix.lower()
+    if not _IDENTIFIER.fullmatch(prefix) or lower in _RESERVED or lower.startswith("octavo_"):
         raise OctavoError(f"name {prefix!r}", "is not a C identifier that can be used", "Give --name another word.")
     return prefix
 

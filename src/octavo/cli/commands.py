@@ -24,6 +24,7 @@ from octavo.fit import parse_bytes
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.ir.show import show
+from octavo.lower.streaming import check_stream
 from octavo.num.formats import find_format
 from octavo.num.options import OPTIONS
 from octavo.package import write_quantization
@@ -86,7 +87,7 @@ def _config(path: Path | None) -> dict[str, Any]:
         raise OctavoError(str(path), "is not a configuration file", "Give the path of a TOML file.")
     try:
         table = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OctavoError(str(path), f"is not TOML: {error}", "Correct the file.") from error
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
@@ -115,6 +116,7 @@ def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> 
     limits: dict[str, int] = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}
     if "stream_weights" in options:
         limits["stream"] = parse_bytes("--stream-weights", options["stream_weights"])
+        check_stream(limits["stream"])
     format = find_format(str(options.get("format", "affine")))
     if "C" not in format.forms:
         raise OctavoError(
@@ -348,7 +350,7 @@ def profile_build(folder: Path, on: str | None, svg: Path | None, json: bool) ->
     target = on or build.target.name
     picture = None if svg is None else arena_picture(build)
     with progress(f"running on {target}", None):
-        result = profile(build, target)
+        result = profile(build, on)
     if svg is not None and picture is not None:
         replace_file(svg, lambda aside: aside.write_text(picture), "--svg")
     if json:

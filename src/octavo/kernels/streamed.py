@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Node
 from octavo.kernels.specialize import packed, specialize
 from octavo.lower.lower import IntegerModel
 from octavo.lower.pieces import channels_in_pieces, in_pieces, piece
-from octavo.lower.streaming import LEAST, Streaming, choose_streams
+from octavo.lower.streaming import Streaming, check_stream, choose_streams
 from octavo.ops.base import IntegerOp
 from octavo.targets import Target
 
@@ -38,8 +37,7 @@ def _small_layers(model: IntegerModel, target: Target, limit: int | None) -> tup
     """
     if limit is None:
         return model, {}
-    if limit < LEAST:
-        raise OctavoError(f"stream {limit}", f"is less than {LEAST} bytes", f"Allow each buffer {LEAST} bytes or more.")
+    check_stream(limit)
     sizes: dict[str, int] = {}
     whole: dict[str, str] = {}
     for node in model.graph.nodes:

@@ -9,14 +9,30 @@ from types import MappingProxyType
 
 import numpy as np
 
+from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
 from octavo.memory import Buffer
 from octavo.ops.base import IntegerOp
 
-__all__ = ["LEAST", "Stream", "Streaming", "choose_streams", "stream_buffers", "stream_name", "stream_of"]
+__all__ = [
+    "LEAST",
+    "Stream",
+    "Streaming",
+    "check_stream",
+    "choose_streams",
+    "stream_buffers",
+    "stream_name",
+    "stream_of",
+]
 
 LEAST = 64
 """Bytes: fewer constants than these are not worth a copy, and a layer that has no more computes next to nothing."""
+
+
+def check_stream(limit: int) -> None:
+    """OctavoError for buffers too small for any layer."""
+    if limit < LEAST:
+        raise OctavoError(f"stream {limit}", f"is less than {LEAST} bytes", f"Allow each buffer {LEAST} bytes or more.")
 
 
 def stream_name(node: Node) -> str:

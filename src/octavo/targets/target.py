@@ -115,8 +115,10 @@ class Target:
             raise ValueError(f"name {self.name!r} must be of lower-case letters, digits and hyphens")
         if min(self.flash_bytes, self.ram_bytes) < 1:
             raise ValueError("flash_bytes and ram_bytes must be positive")
-        if self.alignment not in (1, 2, 4, 8, 16, 32):
-            raise ValueError(f"alignment {self.alignment} must be a power of two up to 32")
+        if self.alignment not in (4, 8, 16, 32):  # kernels read words of 4 bytes in the arena
+            raise ValueError(f"alignment {self.alignment} must be 4, 8, 16 or 32")
+        if not self.formats:
+            raise ValueError("formats must name at least one")
         for name in self.formats:
             _one_of("formats", name, tuple(KNOWN))
         for name in self.features:
@@ -136,7 +138,7 @@ def load_target(name: str | Path) -> Target:
     text, content = str(name), target_text(name)
     try:
         return _build(tomllib.loads(content))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise OctavoError(f"target {text}", str(error), "Correct the file; docs/targets.md lists the keys.") from error
 
 
@@ -192,7 +194,7 @@ def _wanted(value: Any, hint: Any) -> str | None:
     """What a value should have been, or None when it is. TOML's booleans are no whole numbers."""
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
-        good = isinstance(value, list) and bool(value) and all(type(entry) is item for entry in value)
+        good = isinstance(value, list) and all(type(entry) is item for entry in value)
         return None if good else f"a list of {_WORDS[item]}s"
     hint = float if hint == float | None else hint
     if hint not in _WORDS or type(value) is hint or (hint is float and type(value) is int):
