@@ -13,6 +13,7 @@ from octavo.ir.plan import Quantized
 from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import lower
+from octavo.lower.padding import fold_padding
 from octavo.lower.trim import trim
 from octavo.strips import find_strips
 from octavo.targets import load_target
@@ -35,7 +36,7 @@ def main() -> None:
 
 def _row(quantized: Quantized, micro: int | None) -> str:
     """With the kernels of a Cortex-M4, their working memory included."""
-    target, model = load_target("cortex-m4"), trim(lower(quantized)).model
+    target, model = load_target("cortex-m4"), trim(fold_padding(lower(quantized))).model
     arena = plan_arena(specialize(model, target).graph, target.alignment)
     beside = f"{micro:>9,}{arena.size / micro:>7.2f}" if micro else " " * 16
     found = find_strips(model, target)

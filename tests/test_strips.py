@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from octavo import ops
+from octavo.api import load
 from octavo.build import Build, profile, run
 from octavo.errors import OctavoError
 from octavo.ir.build import GraphBuilder
@@ -21,6 +22,8 @@ from octavo.package import export
 from octavo.quant.quantize import quantize_graph
 from octavo.strips import find_strips, model_macs
 from octavo.targets import load_target
+from octavo.timeline import arena_picture
+from tests.oracles.data import data_path
 from tests.oracles.device import require_device
 
 IMAGE = 40
@@ -130,3 +133,17 @@ def test_nothing_to_gain_is_said(tmp_path: Path) -> None:
     build = export(quantized, tmp_path / "b", "flat", "cortex-m4", strips=True)
     assert build.manifest["strips"] == {"loops": [], "extra_macs": 0}
     assert find_strips(lower(quantized), replace(load_target("host"), features=())) is None
+
+
+def test_strips_leave_room_for_streamed_constants(tmp_path: Path) -> None:
+    """Memory that strips without extra work just keep: with buffers, more layers must run strip by strip."""
+    network = load(data_path("mlperf_tiny/resnet8_cifar10_int8.tflite"))
+    assert isinstance(network, Quantized)
+    found = find_strips(lower(network), load_target("cortex-m4"), 30_000)
+    assert found is not None
+    build = export(network, tmp_path / "b", target="cortex-m4", ram=found.arena.size, stream=512, strips=True)
+    assert build.manifest["streaming"]["streamed_bytes"] > 0
+    assert build.manifest["strips"]["extra_macs"] > found.macs - found.whole_macs
+    assert build.manifest["arena_bytes"] <= found.arena.size
+    kinds = {row["kind"] for row in build.manifest["arena_values"]}
+    assert {"stream", "scratch", "input", "output"} <= kinds and "data-name" in arena_picture(build)

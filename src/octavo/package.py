@@ -30,6 +30,7 @@ from octavo.kernels.specialize import specialize
 from octavo.kernels.streamed import streamed_program
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
+from octavo.lower.padding import fold_padding
 from octavo.lower.streaming import Streaming
 from octavo.lower.trim import Trimmed, trim
 from octavo.memory import Arena
@@ -39,6 +40,7 @@ from octavo.ops.integer.strips import Strips
 from octavo.run.integer_run import integer_run
 from octavo.strips import InStrips, find_strips
 from octavo.targets import Target, load_target, target_text
+from octavo.timeline import arena_rows, arena_steps
 
 __all__ = ["export", "write_quantization"]
 
@@ -80,10 +82,16 @@ def export(
         chosen = replace(chosen, features=("winograd", *chosen.features))
     model = lower(quantized)
     verify(model.graph, "integer graph")
-    trimmed = trim(model)
+    trimmed = trim(fold_padding(model))
     found = find_strips(trimmed.model, chosen, ram) if strips else None
-    layers, program, streaming = streamed_program(found.model if found else trimmed.model, chosen, stream)
-    arena = plan_arena(program.graph, chosen.alignment, streaming)
+    layers, program, streaming, arena = _planned(found.model if found else trimmed.model, chosen, stream)
+    while found and ram and arena.size > ram:
+        # The buffers of streamed constants need room, too.
+        smaller = find_strips(trimmed.model, chosen, found.arena.size - (arena.size - ram))
+        if smaller is None or smaller.arena.size >= found.arena.size:
+            break
+        found = smaller
+        layers, program, streaming, arena = _planned(found.model, chosen, stream)
     check_fit(program, arena, chosen, streaming, found.model if found else trimmed.model)
     macs = {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
     shared = shared_calls(program.graph, _by_call(layers, macs), optimize)
@@ -95,7 +103,8 @@ def export(
     refused: dict[str, str] = {}
     _try("model.tflite", lambda: write_tflite(quantized), files, refused)
     _try("model_qdq.onnx", lambda: write_onnx_qdq(quantized), files, refused)
-    manifest = {**_manifest(trimmed, program, arena, chosen, name, macs), "optimize": optimize, "not_written": refused}
+    manifest = _manifest(trimmed, program, arena, streaming, chosen, name, macs)
+    manifest |= {"optimize": optimize, "not_written": refused}
     if strips:
         manifest["strips"] = _strips(found)
     if stream is not None:
@@ -104,6 +113,14 @@ def export(
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
     return Build.open(folder)
+
+
+def _planned(
+    model: IntegerModel, target: Target, stream: int | None
+) -> tuple[IntegerModel, IntegerModel, Streaming, Arena]:
+    """(layers, program, streaming) of ``streamed_program``, and the program's arena."""
+    made = streamed_program(model, target, stream)
+    return *made, plan_arena(made[1].graph, target.alignment, made[2])
 
 
 def write_quantization(quantized: Quantized, folder: str | Path) -> dict[str, str]:
@@ -190,7 +207,13 @@ def _streaming(
 
 
 def _manifest(
-    trimmed: Trimmed, program: IntegerModel, arena: Arena, target: Target, name: str, macs: dict[str, int]
+    trimmed: Trimmed,
+    program: IntegerModel,
+    arena: Arena,
+    streaming: Streaming,
+    target: Target,
+    name: str,
+    macs: dict[str, int],
 ) -> dict[str, Any]:
     model = trimmed.model
     calls = [node for node in program.graph.nodes if not _integer_op(node).alias]
@@ -212,7 +235,8 @@ def _manifest(
         "arena_lower_bound_bytes": arena.lower_bound,
         "arena_alignment": max(arena.alignment, BASE_ALIGNMENT),
         "arena_strategy": arena.strategy,
-        "arena_offsets": dict(arena.offsets),
+        "arena_steps": arena_steps(program.graph),
+        "arena_values": arena_rows(program.graph, arena, streaming),
         "layers": layers,
         "idle_channels": {name: {"dropped": lost, "of": whole} for name, (lost, whole) in trimmed.dropped.items()},
     }

@@ -197,7 +197,7 @@ def test_profile_draws_every_value_of_the_arena(shelf: Path, tmp_path: Path, cap
     assert answer.code == 0 and answer.document["svg"] == str(picture)
     manifest = octavo(capsys, "inspect", shelf / "build", "--json").document
     boxes = [e for e in ElementTree.parse(picture).iter() if e.get("data-name") and "box" in e.get("class", "")]
-    assert sorted(e.get("data-name", "") for e in boxes) == sorted(manifest["arena_offsets"])
+    assert sorted(e.get("data-name", "") for e in boxes) == sorted(row["name"] for row in manifest["arena_values"])
     assert any("scratch" in e.get("class", "") for e in boxes), "the DSP kernels have working memory"
     refused = octavo(capsys, "profile", shelf / "build", "--on", "host", "--svg", tmp_path)
     assert refused.code == 1 and "not a plain file" in refused.err

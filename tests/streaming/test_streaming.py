@@ -197,7 +197,7 @@ def test_the_plan_counts_the_buffers(plain: Build, tmp_path: Path) -> None:
     streaming = build.manifest["streaming"]
     assert build.manifest["arena_bytes"] == plain.manifest["arena_bytes"] + streaming["arena_bytes_added"]
     assert streaming["limit_bytes"] == 300 and "streaming" not in plain.manifest
-    assert {f"{name}:stream" for name in streaming["layers"]} <= set(build.manifest["arena_offsets"])
+    assert {f"{name}:stream" for name in streaming["layers"]} <= {row["name"] for row in build.manifest["arena_values"]}
     assert streaming["streamed_bytes"] == sum(streaming["layers"].values()) > 0
     assert streaming["resident"] and all("more than 300" in why for why in streaming["resident"].values())
     assert build.manifest["model_bytes"] == plain.manifest["model_bytes"]

@@ -22,6 +22,7 @@ from octavo.errors import OctavoError
 from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
+from octavo.lower.padding import fold_padding
 from octavo.lower.trim import trim
 from octavo.targets import load_target
 
@@ -101,7 +102,7 @@ def host_form(model: IntegerModel) -> Iterator[HostModel]:
         with host_form(build.model) as host:
             outputs = host.run(inputs)
     """
-    program = specialize(trim(model).model, load_target("host"))
+    program = specialize(trim(fold_padding(model)).model, load_target("host"))
     with tempfile.TemporaryDirectory(prefix="octavo-host-") as name:
         for path, data in emit(program, plan_arena(program.graph), "model").items():
             file = Path(name) / path

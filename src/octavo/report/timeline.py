@@ -11,7 +11,7 @@ from octavo.errors import OctavoError
 
 __all__ = ["KINDS", "Box", "timeline_svg"]
 
-KINDS = ("input", "value", "output", "scratch", "view")
+KINDS = ("input", "value", "output", "scratch", "stream", "view")
 
 LEFT, RIGHT, TOP, BOTTOM, PLOT, WIDTH = 76, 16, 48, 132, 420, 900
 NARROWEST, WIDEST, LETTER, LINE = 44.0, 110.0, 6.2, 12.0
@@ -21,9 +21,10 @@ text{font:12px system-ui,sans-serif;fill:#1f2328}.note{font-size:11px;fill:#5963
 .axis{stroke:#818b98;fill:none}.grid{stroke:#818b98;stroke-opacity:.25;fill:none}
 .box{stroke-width:1;fill-opacity:.25}.input{stroke:#0b7a6e;fill:#0b7a6e}.value{stroke:#2f6fb7;fill:#2f6fb7}
 .output{stroke:#7d4cc2;fill:#7d4cc2}.scratch{stroke:#b3400f;fill:#b3400f}
+.stream{stroke:#8a6100;fill:#8a6100}
 .view{stroke:#1f2328;fill:none;stroke-dasharray:4 3}.shared{fill:url(#hatch);stroke:none}.hatch{stroke:#1f2328}
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.note{fill:#9198a1}.input{stroke:#4fd1c0;fill:#4fd1c0}
-.value{stroke:#79b0f0;fill:#79b0f0}.output{stroke:#c3a1ff;fill:#c3a1ff}.scratch{stroke:#ff9d66;fill:#ff9d66}
+.value{stroke:#79b0f0;fill:#79b0f0}.output{stroke:#c3a1ff;fill:#c3a1ff}.scratch{stroke:#ff9d66;fill:#ff9d66}.stream{stroke:#e3b341;fill:#e3b341}
 .view{stroke:#f0f6fc;fill:none}.hatch{stroke:#f0f6fc}}
 """.strip()
 _WORDS = {
@@ -31,6 +32,7 @@ _WORDS = {
     "value": "values",
     "output": "outputs",
     "scratch": "working memory of a kernel",
+    "stream": "streamed constants",
     "view": "other names for the same bytes",
 }
 
