@@ -79,7 +79,8 @@ def export(
     chosen = load_target(wanted)
     chosen = replace(chosen, ram_bytes=ram or chosen.ram_bytes, flash_bytes=flash or chosen.flash_bytes)
     if optimize == "fastest" and "dsp" in chosen.features:
-        chosen = replace(chosen, features=("winograd", *chosen.features))
+        at = chosen.features.index("dsp")
+        chosen = replace(chosen, features=(*chosen.features[:at], "winograd", *chosen.features[at:]))
     model = lower(quantized)
     verify(model.graph, "integer graph")
     trimmed = trim(fold_padding(model))

@@ -58,6 +58,12 @@ def test_weights_are_streamed(shelf: Path, tmp_path: Path, capsys: Capture) -> N
     assert len(document["layers"]) == 2 and document["resident"] == {}
 
 
+def test_fastest_without_a_gain_is_said(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = ("compile", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "-o", tmp_path / "build")
+    assert "fastest is what speed is here" in octavo(capsys, *command, "--optimize", "fastest").out
+    assert "fastest is" not in octavo(capsys, *command, "--optimize", "speed").out
+
+
 def test_an_official_int8_model_end_to_end(tmp_path: Path, capsys: Capture) -> None:
     """Compiled as it is: the C of this machine gives what TensorFlow Lite Micro gives on the original file."""
     model = data_path("mlperf_tiny/autoencoder_ad_int8.tflite")

@@ -127,6 +127,8 @@ def compiled(build: Build) -> None:
         table.add_row("strip by strip", f"{layers}: {loop['strips']} strips of {loop['rows']} rows")
     table.add_row("files", str(build.folder))
     _CONSOLE.print(table)
+    if m["optimize"] == "fastest" and not any(row["kernel"].endswith("_winograd") for row in m["layers"]):
+        _CONSOLE.print("note: fastest is what speed is here: no layer of it would gain on this target", style="yellow")
     if "strips" in m and not m["strips"]["loops"]:
         _CONSOLE.print("note: no layers run strip by strip: it would not make the arena smaller", style="yellow")
     if streaming and streaming["resident"]:
