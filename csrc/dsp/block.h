@@ -8,11 +8,12 @@
 #include "dot.h"
 #include "finish.h"
 
-/* What a block needs to know of its layer; stride is that of pixels, in int16 elements. known says that the compiler
- * sees all of it as constants. */
+/* What a block needs to know of its layer; stride is that of pixels, in int16 elements, out_stride that of the output's
+ * pixels. known says that the compiler sees all of it as constants. */
 typedef struct {
     int32_t known;
     int32_t out_c;
+    int32_t out_stride;
     int32_t segments;
     int32_t taps;
     int32_t stride;
@@ -66,7 +67,7 @@ OCTAVO_INLINE void octavo_dsp_block(const octavo_dsp_layer *p, const int32_t *st
             second[i] = 2 * sums.low[i];
         }
         octavo_dsp_finish_pair(w, pixels, first, second, p->output_zero_point, p->negative_ties, p->act_min, p->act_max,
-            out + o, p->out_c, p->out_c % 2 == 0 || o + 1 < p->out_c);
+            out + o, p->out_stride, p->out_c % 2 == 0 || o + 1 < p->out_c);
         w += OCTAVO_DSP_RECORD;
     }
 }

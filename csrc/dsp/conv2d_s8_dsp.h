@@ -1,5 +1,5 @@
-/* Convolution for the DSP extension: x [H, W, C], out [out_h, out_w, O]; the stream of words as in
- * block.h, a segment a kernel row.
+/* Convolution for the DSP extension: x [H, W, C], out [out_h, out_w, O], pixels out_stride bytes apart; the
+ * stream of words as in block.h, a segment a kernel row.
  *
  * The rows of the image that a row of the output needs wait in scratch as int16, kernel_h of them in a ring, between
  * pixels of the zero point: a window is kernel_h segments of taps elements and nothing is copied per window. A row of
@@ -40,6 +40,7 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_conv2d_s8_dsp_params;
 
 /* Row y of the image to its place in the ring; rows outside the image are zero points. */
@@ -58,7 +59,8 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_load(
 OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params *p, const int8_t *x,
     const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known)
 {
-    const octavo_dsp_layer layer = {known, p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
+    const octavo_dsp_layer layer = {known, p->out_c, p->out_stride, p->kernel_h, p->taps, p->stride_w * p->channels,
+        p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     const int16_t *windows[OCTAVO_CONV2D_S8_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
     octavo_fill_s16(ring, p->ring_size, p->input_zero_point);
@@ -74,7 +76,7 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params
         int32_t left = p->out_w;
         for (; left >= block; left -= block) {
             octavo_dsp_block(&layer, stream, block, windows, out);
-            out += block * p->out_c;
+            out += block * p->out_stride;
             for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
                 windows[ky] += block * layer.stride;
             }
@@ -82,7 +84,7 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params
         const int32_t rest = p->out_w % block;
         if (rest > 0) {
             octavo_dsp_block(&layer, stream, known ? rest : 1, windows, out);
-            out += rest * p->out_c;
+            out += rest * p->out_stride;
         }
     }
 }

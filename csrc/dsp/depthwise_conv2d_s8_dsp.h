@@ -1,5 +1,5 @@
-/* Depthwise convolution for the DSP extension, one output a channel: x [H, W, C], out [out_h, out_w, C]; weights [C, KH,
- * KW]; scale [C, 2] is 2 (bias - zero_point * sum of weights) and the multiplier; shift [C] counts to the right.
+/* Depthwise convolution for the DSP extension, one output a channel: x [H, W, C], out [out_h, out_w, C], pixels
+ * out_stride bytes apart; weights [C, KH, KW]; scale [C, 2] is 2 (bias - zero_point * sum of weights) and the multiplier; shift [C] counts to the right.
  *
  * Channel after channel, the rows of its plane are widened to int16 into a band of scratch between columns of the zero
  * point, so that a word holds two neighbours and one instruction multiplies both. A band has band_h rows of row
@@ -38,6 +38,7 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_depthwise_conv2d_s8_dsp_params;
 
 /* What one channel needs: kernel rows as words, whose second pair starts a tap later (3 x 3), or as phases. */
@@ -108,8 +109,8 @@ OCTAVO_INLINE int8_t *octavo_depthwise_conv2d_s8_dsp_three(const octavo_depthwis
         }
         x += 2;
         out[0] = octavo_depthwise_conv2d_s8_dsp_finish(p, c, one);
-        out[p->channels] = octavo_depthwise_conv2d_s8_dsp_finish(p, c, two);
-        out += 2 * p->channels;
+        out[p->out_stride] = octavo_depthwise_conv2d_s8_dsp_finish(p, c, two);
+        out += 2 * p->out_stride;
     }
     for (; left > 0; --left) {
         int32_t one = c->bias;
@@ -120,7 +121,7 @@ OCTAVO_INLINE int8_t *octavo_depthwise_conv2d_s8_dsp_three(const octavo_depthwis
         }
         x += p->stride_w;
         *out = octavo_depthwise_conv2d_s8_dsp_finish(p, c, one);
-        out += p->channels;
+        out += p->out_stride;
     }
     return out;
 }
@@ -142,7 +143,7 @@ OCTAVO_INLINE int8_t *octavo_depthwise_conv2d_s8_dsp_any(const octavo_depthwise_
             window += p->row;
         }
         *out = octavo_depthwise_conv2d_s8_dsp_finish(p, c, acc);
-        out += p->channels;
+        out += p->out_stride;
     }
     return out;
 }

@@ -1,4 +1,4 @@
-/* Convolution of one pixel for the DSP extension: x [pixels, C], out [pixels, O]; the stream of words as in
+/* Convolution of one pixel for the DSP extension: x [pixels, C], out [pixels, O], out_stride bytes apart; the stream of words as in
  * block.h, one segment of taps >= C elements.
  *
  * A block of pixels is widened into scratch, then written: all of its input is read before. Blocks go from the first
@@ -22,6 +22,7 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_pointwise_s8_dsp_params;
 
 /* The layer; known says that the compiler sees the parameters. If it does not, the pixels of a block are computed in pairs,
@@ -29,7 +30,7 @@ typedef struct {
 OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_params *p, const int8_t *x,
     const int32_t *stream, int8_t *out, void *scratch, int32_t known)
 {
-    const octavo_dsp_layer layer = {known, p->out_c, 1, p->taps, p->taps, p->exact_segments,
+    const octavo_dsp_layer layer = {known, p->out_c, p->out_stride, 1, p->taps, p->taps, p->exact_segments,
         p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     int16_t *const wide = (int16_t *)scratch;
     const int32_t group = known ? p->block : 2;
@@ -41,7 +42,7 @@ OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_
         octavo_widen_pixels(x + first * p->in_c, count, p->in_c, p->taps, 1, wide);
         for (int32_t i = 0; i < (known ? 1 : count); i += group) {
             const int16_t *const window[1] = {wide + i * p->taps};
-            int8_t *const to = out + (first + i) * p->out_c;
+            int8_t *const to = out + (first + i) * p->out_stride;
             if (rest == 0 || count - i >= group) {
                 octavo_dsp_block(&layer, stream, group, window, to);
             } else {

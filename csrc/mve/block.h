@@ -11,9 +11,10 @@
 /* Bytes of a record. */
 #define OCTAVO_MVE_RECORD 20
 
-/* What a block needs to know of its layer; stride is that of pixels, in bytes. */
+/* What a block needs to know of its layer; stride is that of pixels, out_stride that of the output's, in bytes. */
 typedef struct {
     int32_t out_c;
+    int32_t out_stride;
     int32_t taps;
     int32_t stride;
     octavo_mve_ends ends;
@@ -30,7 +31,7 @@ OCTAVO_INLINE const int8_t *octavo_mve_channels(const octavo_mve_layer *p, int32
     const octavo_four shift = octavo_four_bytes(record + 16);
     octavo_four_store(out, octavo_four_finish(sums[0], multiplier, shift, &p->ends), channels);
     if (pixels > 1) {
-        octavo_four_store(out + p->out_c, octavo_four_finish(sums[1], multiplier, shift, &p->ends), channels);
+        octavo_four_store(out + p->out_stride, octavo_four_finish(sums[1], multiplier, shift, &p->ends), channels);
     }
     return record + OCTAVO_MVE_RECORD;
 }
@@ -55,7 +56,7 @@ OCTAVO_INLINE void octavo_mve_row(
     for (int32_t i = 0; i < pixels / 2; ++i) {
         octavo_mve_block(p, stream, 2, x, out);
         x += 2 * p->stride;
-        out += 2 * p->out_c;
+        out += 2 * p->out_stride;
     }
     if (pixels % 2 > 0) {
         octavo_mve_block(p, stream, 1, x, out);

@@ -1,4 +1,5 @@
-/* Convolution for Helium: x [H, W, C], out [out_h, out_w, O]; the stream of words as in block.h, taps [KW, KH, C].
+/* Convolution for Helium: x [H, W, C], out [out_h, out_w, O], pixels out_stride bytes apart; the stream of words as in
+ * block.h, taps [KW, KH, C].
  *
  * The input waits in scratch, in a strip of strip_w columns as in strip.h, with pixels of the zero point around the
  * image. After moves rows of the output the strip is moved back to where scratch begins.
@@ -31,13 +32,14 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_conv2d_s8_mve_params;
 
 OCTAVO_KERNEL void octavo_conv2d_s8_mve(
     const octavo_conv2d_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
     const int32_t column = p->kernel_h * p->in_c;
-    const octavo_mve_layer layer = {p->out_c, p->kernel_w * column, p->stride_w * column,
+    const octavo_mve_layer layer = {p->out_c, p->out_stride, p->kernel_w * column, p->stride_w * column,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     const octavo_mve_strip shape = {
         p->in_h, p->in_w, p->in_c, p->in_c, p->in_c, p->kernel_h, p->pad_left, p->strip_w, p->input_zero_point};
@@ -51,7 +53,7 @@ OCTAVO_KERNEL void octavo_conv2d_s8_mve(
             octavo_mve_load(&shape, x, next, strip + (next - top) * p->in_c);
         }
         octavo_mve_row(&layer, stream, p->out_w, strip, out);
-        out += p->out_w * p->out_c;
+        out += p->out_w * p->out_stride;
         strip += advance;
         if (strip == start + p->moves * advance && advance > 0) {
             octavo_mve_move_down(start, strip, p->strip_w * column - advance);

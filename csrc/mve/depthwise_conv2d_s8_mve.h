@@ -1,5 +1,5 @@
-/* Depthwise convolution for Helium, one output a channel: x [H, W, C], out [out_h, out_w, C]; the stream of words as in
- * block.h, taps [KW, KH].
+/* Depthwise convolution for Helium, one output a channel: x [H, W, C], out [out_h, out_w, C], pixels out_stride bytes
+ * apart; the stream of words as in block.h, taps [KW, KH].
  *
  * Four channels after four channels, their image goes through a strip of strip_w columns as in strip.h, with pixels of
  * the zero point around it. After moves rows of the output the strip is moved back to where scratch begins.
@@ -32,13 +32,14 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_depthwise_conv2d_s8_mve_params;
 
 /* The first lanes of four channels at x and out. */
 OCTAVO_INLINE void octavo_depthwise_conv2d_s8_mve_four(const octavo_depthwise_conv2d_s8_mve_params *p, int32_t lanes,
     const int8_t *x, const int8_t *stream, int8_t *out, int8_t *start)
 {
-    const octavo_mve_windows windows = {p->channels, p->kernel_h * p->kernel_w, 4 * p->stride_w * p->kernel_h,
+    const octavo_mve_windows windows = {p->out_stride, p->kernel_h * p->kernel_w, 4 * p->stride_w * p->kernel_h,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     const octavo_mve_strip shape = {
         p->in_h, p->in_w, p->channels, lanes, 4, p->kernel_h, p->pad_left, p->strip_w, p->input_zero_point};
@@ -53,7 +54,7 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s8_mve_four(const octavo_depthwise_co
             octavo_mve_load(&shape, x, next, strip + 4 * (next - top));
         }
         octavo_mve_window_row(&windows, lanes, p->out_w, strip, stream, limits, out);
-        out += p->out_w * p->channels;
+        out += p->out_w * p->out_stride;
         strip += advance;
         if (strip == start + p->moves * advance && advance > 0) {
             octavo_mve_move_down(start, strip, 4 * p->strip_w * p->kernel_h - advance);

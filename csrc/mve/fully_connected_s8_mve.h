@@ -17,7 +17,7 @@ typedef struct {
 OCTAVO_KERNEL void octavo_fully_connected_s8_mve(
     const octavo_fully_connected_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out)
 {
-    const octavo_mve_layer layer = {p->out_features, p->in_features, p->in_features,
+    const octavo_mve_layer layer = {p->out_features, p->out_features, p->in_features, p->in_features,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     octavo_mve_row(&layer, stream, p->rows, x, out);
 }

@@ -1,4 +1,5 @@
-/* Convolution of one pixel for Helium: x [pixels, C], out [pixels, O]; the stream of words as in block.h.
+/* Convolution of one pixel for Helium: x [pixels, C], out [pixels, O], pixels out_stride bytes apart; the stream of words
+ * as in block.h.
  *
  * Two pixels are copied into scratch, then written: all of their input is read before. They go from the first to the
  * last, or with backward from the last to the first.
@@ -18,28 +19,29 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_pointwise_s8_mve_params;
 
 OCTAVO_KERNEL void octavo_pointwise_s8_mve(
     const octavo_pointwise_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
     const octavo_mve_layer layer = {
-        p->out_c, p->in_c, p->in_c, {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
+        p->out_c, p->out_stride, p->in_c, p->in_c, {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     int8_t *const copy = (int8_t *)scratch;
     const int32_t pairs = p->pixels / 2;
     const int32_t last = 2 * pairs;
     if (p->backward && p->pixels > last) {
         octavo_mve_copy(copy, x + last * p->in_c, p->in_c);
-        octavo_mve_block(&layer, stream, 1, copy, out + last * p->out_c);
+        octavo_mve_block(&layer, stream, 1, copy, out + last * p->out_stride);
     }
     for (int32_t i = 0; i < pairs; ++i) {
         const int32_t pixel = 2 * (p->backward ? pairs - 1 - i : i);
         octavo_mve_copy(copy, x + pixel * p->in_c, 2 * p->in_c);
-        octavo_mve_block(&layer, stream, 2, copy, out + pixel * p->out_c);
+        octavo_mve_block(&layer, stream, 2, copy, out + pixel * p->out_stride);
     }
     if (!p->backward && p->pixels > last) {
         octavo_mve_copy(copy, x + last * p->in_c, p->in_c);
-        octavo_mve_block(&layer, stream, 1, copy, out + last * p->out_c);
+        octavo_mve_block(&layer, stream, 1, copy, out + last * p->out_stride);
     }
 }
 

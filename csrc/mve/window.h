@@ -9,9 +9,10 @@
 
 #include "block.h"
 
-/* What a row needs to know of its layer: pixels are channels bytes apart at out, windows stride bytes in the strip. */
+/* What a row needs to know of its layer: the output's pixels are out_stride bytes apart, windows stride bytes in the
+ * strip. */
 typedef struct {
-    int32_t channels;
+    int32_t out_stride;
     int32_t taps;
     int32_t stride;
     octavo_mve_ends ends;
@@ -34,10 +35,10 @@ typedef struct {
 #define OCTAVO_MVE_RAISE(sum) "vmax.s32 " sum ", " sum ", q6\n\t"
 #define OCTAVO_MVE_LOWER(sum) "vmin.s32 " sum ", " sum ", q7\n\t"
 #define OCTAVO_MVE_STORE(sum)                                                                                          \
-    OCTAVO_MVE_IF("%c[lanes] < 4", "vpst\n\tvstrbt.32 " sum ", [%[out]]\n\tadd %[out], %[out], #%c[channels]\n\t")     \
-    OCTAVO_MVE_IF("(%c[lanes] == 4) && (%c[channels] < 128)", "vstrb.32 " sum ", [%[out]], #%c[channels]\n\t")         \
-    OCTAVO_MVE_IF("(%c[lanes] == 4) && (%c[channels] >= 128)",                                                         \
-        "vstrb.32 " sum ", [%[out]]\n\tadd %[out], %[out], #%c[channels]\n\t")
+    OCTAVO_MVE_IF("%c[lanes] < 4", "vpst\n\tvstrbt.32 " sum ", [%[out]]\n\tadd %[out], %[out], #%c[out_stride]\n\t")   \
+    OCTAVO_MVE_IF("(%c[lanes] == 4) && (%c[out_stride] < 128)", "vstrb.32 " sum ", [%[out]], #%c[out_stride]\n\t")     \
+    OCTAVO_MVE_IF("(%c[lanes] == 4) && (%c[out_stride] >= 128)",                                                       \
+        "vstrb.32 " sum ", [%[out]]\n\tadd %[out], %[out], #%c[out_stride]\n\t")
 #define OCTAVO_MVE_WEIGHTS(weights, channel)                                                                           \
     OCTAVO_MVE_IF("%c[lanes] > " channel, "vpst\n\tvldrbt.8 " weights ", [%[stream], #16 + " channel " * %c[taps]]\n\t")
 
@@ -76,7 +77,7 @@ OCTAVO_INLINE int8_t *octavo_mve_few_taps(const octavo_mve_windows *p, int32_t l
                    : [x] "+&r"(x), [out] "+&l"(out)
                    : [stream] "l"(stream), [limits] "r"(limits), [zero_point] "r"(p->ends.zero_point),
                    [ties] "n"(p->ends.negative_ties), [taps] "n"(p->taps), [stride] "n"(p->stride),
-                   [channels] "n"(p->channels), [record] "n"(16 + (lanes * p->taps + 3) / 4 * 4), [lanes] "n"(lanes),
+                   [out_stride] "n"(p->out_stride), [record] "n"(16 + (lanes * p->taps + 3) / 4 * 4), [lanes] "n"(lanes),
                    [pixels] "n"(pixels), [count] "n"(count)
                    : "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr",
                    "p0", "cc", "memory");
@@ -133,7 +134,7 @@ OCTAVO_INLINE void octavo_mve_window_row(const octavo_mve_windows *p, int32_t la
         const octavo_four sums = octavo_mve_window(p, lanes, x, stream + 16, (const int32_t *)(const void *)stream);
         octavo_four_store(out, octavo_four_finish(sums, multiplier, shift, &p->ends), lanes);
         x += p->stride;
-        out += p->channels;
+        out += p->out_stride;
     }
 }
 

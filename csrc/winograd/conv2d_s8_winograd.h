@@ -3,7 +3,7 @@
  *
  *     4 y = A' (G w G' . B' x B) A,   G scaled by 2, so that everything is an integer: exact
  *
- * x [H, W, C], out [out_h, out_w, O], C a multiple of 4. stream holds for each pair of channels the 16 transformed
+ * x [H, W, C], C a multiple of 4, out [out_h, out_w, O], pixels out_stride bytes apart. stream holds for each pair of channels the 16 transformed
  * weights, C elements each, as words of two int16: the first channel's four taps in the order of dsp/widen.h, then the
  * second's, and so on; then the pair's record as in dsp/finish.h, for sums of 2 y.
  *
@@ -31,6 +31,7 @@ typedef struct {
     int32_t negative_ties;
     int32_t act_min;
     int32_t act_max;
+    int32_t out_stride;
 } octavo_conv2d_s8_winograd_params;
 
 /* Row y of the image to its place in the ring; rows outside the image are zero points. */
@@ -183,12 +184,12 @@ OCTAVO_INLINE void octavo_winograd_finish(const octavo_conv2d_s8_winograd_params
 {
     if (count >= 4) {
         octavo_dsp_finish_pair(record, 4, first, second, p->output_zero_point, p->negative_ties, p->act_min, p->act_max,
-            out, p->out_c, 1);
+            out, p->out_stride, 1);
         return;
     }
     for (int32_t i = 0; i < count; ++i) {
         octavo_dsp_finish_pair(record, 1, first + i, second + i, p->output_zero_point, p->negative_ties, p->act_min,
-            p->act_max, out + i * p->out_c, p->out_c, 1);
+            p->act_max, out + i * p->out_stride, p->out_stride, 1);
     }
 }
 
@@ -220,10 +221,10 @@ OCTAVO_KERNEL void octavo_conv2d_s8_winograd(
                     octavo_winograd_outputs(m + 2 * tile, first[0] + 2 * tile, first[1] + 2 * tile);
                     octavo_winograd_outputs(m + 2 * tile + 1, second[0] + 2 * tile, second[1] + 2 * tile);
                 }
-                int8_t *const y = out + (oy * p->out_w + ox) * p->out_c + o;
+                int8_t *const y = out + (oy * p->out_w + ox) * p->out_stride + o;
                 octavo_winograd_finish(p, w, p->out_w - ox, first[0], second[0], y);
                 if (oy + 1 < p->out_h) {
-                    octavo_winograd_finish(p, w, p->out_w - ox, first[1], second[1], y + p->out_w * p->out_c);
+                    octavo_winograd_finish(p, w, p->out_w - ox, first[1], second[1], y + p->out_w * p->out_stride);
                 }
                 w += OCTAVO_DSP_RECORD;
             }

@@ -29,12 +29,13 @@ class Kernel:
 
 _PORTABLE = (
     "add_s8", "average_pool2d_s8", "concat_s8", "conv2d_s8", "depthwise_conv2d_s8", "fully_connected_s8", "lookup_s8",
-    "max_pool2d_s8", "maximum_s8", "mean_s8", "minimum_s8", "mul_s8", "pad_s8", "prelu_s8", "resize_bilinear_s8",
-    "resize_nearest_s8", "slice_s8", "softmax_s8", "sub_s8", "transpose_conv2d_s8", "transpose_s8",
+    "max_pool2d_s8", "maximum_s8", "mean_s8", "minimum_s8", "mul_s8", "pad_s8", "place_s8", "prelu_s8",
+    "resize_bilinear_s8", "resize_nearest_s8", "slice_s8", "softmax_s8", "sub_s8", "transpose_conv2d_s8",
+    "transpose_s8",
     "add_s16", "average_pool2d_s16", "concat_s16", "conv2d_s16", "depthwise_conv2d_s16", "fully_connected_s16",
     "leaky_relu_s16", "logistic_s16", "lookup_s16", "max_pool2d_s16", "maximum_s16", "mean_s16", "minimum_s16",
-    "mul_s16", "pad_s16", "prelu_s16", "requantize_s16", "requantize_s16_s8", "requantize_s8_s16", "resize_nearest_s16",
-    "slice_s16", "softmax_s16", "sub_s16", "tanh_s16", "transpose_conv2d_s16", "transpose_s16",
+    "mul_s16", "pad_s16", "place_s16", "prelu_s16", "requantize_s16", "requantize_s16_s8", "requantize_s8_s16",
+    "resize_nearest_s16", "slice_s16", "softmax_s16", "sub_s16", "tanh_s16", "transpose_conv2d_s16", "transpose_s16",
 )  # fmt: skip
 
 _DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")

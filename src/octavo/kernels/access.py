@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from octavo.memory import Distance, Spans, distance
 
-__all__ = ["group_by_group", "new_rows", "pixel_blocks", "row_blocks"]
+__all__ = ["group_by_group", "new_rows", "pixel_blocks", "pixels_at", "row_blocks"]
+
+Integers = NDArray[np.int64]
 
 
 def new_rows(in_h: int, out_h: int, kernel_h: int, stride_h: int, pad_top: int, step: int = 1) -> Spans:
@@ -19,11 +21,16 @@ def new_rows(in_h: int, out_h: int, kernel_h: int, stride_h: int, pad_top: int, 
     return np.clip(fresh, 0, in_h), np.clip(end, 0, in_h)
 
 
-def pixel_blocks(pixels: int, in_c: int, out_c: int, block: int, backward: int) -> Distance:
+def pixels_at(first: Integers, end: Integers, channels: int, stride: int) -> Spans:
+    """Elements of pixels ``first`` to ``end`` of an output whose pixels begin ``stride`` elements apart."""
+    return stride * first, np.where(end > first, stride * (end - 1) + channels, stride * first)
+
+
+def pixel_blocks(pixels: int, in_c: int, out_c: int, block: int, backward: int, stride: int) -> Distance:
     """``block`` pixels are read, then written, the last ones with what is left; or from the last to the first."""
     first = np.arange(0, pixels, block, dtype=np.int64)[:: -1 if backward else 1]
     end = np.minimum(first + block, pixels)
-    return distance((in_c * first, in_c * end), (out_c * first, out_c * end))
+    return distance((in_c * first, in_c * end), pixels_at(first, end, out_c, stride))
 
 
 def row_blocks(rows: int, row: int, channels: int, block: int, group: int) -> Distance:
@@ -35,17 +42,18 @@ def row_blocks(rows: int, row: int, channels: int, block: int, group: int) -> Di
     return distance(reads, (channels * first + channel, channels * (end - 1) + last))
 
 
-def group_by_group(reads: Spans, writes: Spans, channels: int, group: int) -> Distance:
+def group_by_group(reads: Spans, writes: Spans, channels: int, group: int, stride: int) -> Distance:
     """Pixels that steps read and write for each group of channels in turn, of which they touch no other's bytes.
 
-    Input and output may start at one address where the order of the pixels alone allows it.
+    Input and output may start at one address where the order of the pixels alone allows it, and the output's pixels,
+    ``stride`` elements apart, are as near as the input's.
     """
-    together = distance(reads, writes).allows(0)
+    together = stride == channels and distance(reads, writes).allows(0)
     starts = np.arange(0, channels, group, dtype=np.int64)[:, None]
     ends = np.minimum(starts + group, channels)
 
-    def spread(pixels: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        first = channels * pixels[0] + starts
-        return first, np.where(pixels[1] > pixels[0], channels * (pixels[1] - 1) + ends, first)
+    def spread(pixels: Spans, apart: int) -> Spans:
+        first = apart * pixels[0] + starts
+        return first, np.where(pixels[1] > pixels[0], apart * (pixels[1] - 1) + ends, first)
 
-    return distance(spread(reads), spread(writes))._replace(same=together)
+    return distance(spread(reads, channels), spread(writes, stride))._replace(same=together)

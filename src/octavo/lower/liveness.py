@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
-
 import numpy as np
 
 from octavo.errors import OctavoError
@@ -31,7 +29,9 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[View], list[Overlap]]:
         first[node.outputs[0]] = step
         last |= dict.fromkeys((node.outputs[0], *(value for value in node.inputs if value not in graph.consts)), step)
     last |= dict.fromkeys(graph.outputs, len(graph.nodes))
-    values = [Buffer(name, graph.types[name].nbytes, first[name], last[name]) for name in graph.activations()]
+    sizes = {name: graph.types[name].nbytes for name in graph.inputs}
+    sizes |= {node.outputs[0]: _integer(node).extent(graph.types[node.outputs[0]]) for node in graph.nodes}
+    values = [Buffer(name, sizes[name], first[name], last[name]) for name in graph.activations()]
     for step, node in enumerate(graph.nodes):
         if bytes_ := scratch_bytes(node):
             values.append(Buffer(scratch_name(node), bytes_, step, step))
@@ -40,8 +40,12 @@ def liveness(graph: Graph) -> tuple[list[Buffer], list[View], list[Overlap]]:
 
 def scratch_bytes(node: Node) -> int:
     """Bytes of working memory that an integer node needs while it runs."""
+    return _integer(node).scratch()
+
+
+def _integer(node: Node) -> IntegerOp:
     assert isinstance(node.op, IntegerOp)
-    return node.op.scratch()
+    return node.op
 
 
 def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
@@ -49,8 +53,7 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
     views: list[View] = []
     overlaps: list[Overlap] = []
     for step, node in enumerate(graph.nodes):
-        op, output = node.op, node.outputs[0]
-        assert isinstance(op, IntegerOp)
+        op, output = _integer(node), node.outputs[0]
         if op.alias:
             views += _views(graph, node)
         consts = (graph.consts[value] for value in node.inputs if value in graph.consts)
@@ -63,12 +66,11 @@ def sharing(graph: Graph) -> tuple[list[View], list[Overlap]]:
 def _views(graph: Graph, node: Node) -> list[View]:
     """Of an operator that copies nothing: its output lies where its input does, or its inputs side by side in it."""
     moving = [value for value in node.inputs if value not in graph.consts]
+    size = np.dtype(graph.types[node.outputs[0]].dtype).itemsize
     if len(moving) == 1:
-        assert isinstance(node.op, IntegerOp)
-        start = node.op.alias_start() * np.dtype(graph.types[moving[0]].dtype).itemsize
-        return [View(node.outputs[0], moving[0], start)]
-    starts = accumulate((graph.types[value].nbytes for value in moving), initial=0)
-    return [View(value, node.outputs[0], start) for value, start in zip(moving, starts, strict=False)]
+        return [View(node.outputs[0], moving[0], _integer(node).alias_start() * size)]
+    starts = _integer(node).alias_starts([graph.types[value] for value in moving])
+    return [View(value, node.outputs[0], start * size) for value, start in zip(moving, starts, strict=True)]
 
 
 def plan_arena(graph: Graph, alignment: int = 4, streaming: Streaming | None = None) -> Arena:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "IntegerOp",
     "Lowered",
     "Op",
+    "Placeable",
     "RowForm",
     "Share",
     "Site",
@@ -260,6 +262,14 @@ class IntegerOp:
         """Of an ``alias`` operator with one input: the element of it at which the output begins."""
         return 0
 
+    def alias_starts(self, parts: Sequence[TensorType]) -> list[int]:
+        """Of an ``alias`` operator with several inputs: the elements of the output at which they begin."""
+        return list(accumulate((part.size for part in parts[:-1]), initial=0))
+
+    def extent(self, output: TensorType) -> int:
+        """Bytes from the first to the last byte of the output."""
+        return output.nbytes
+
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """By index of an input, how near the output may come to it: what the kernel's order of access allows.
 
@@ -279,3 +289,19 @@ class IntegerOp:
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Random legal cases for the standing tests."""
         return []
+
+
+class Placeable(IntegerOp):
+    """An operator whose output can be some channels of a larger one: its pixels begin ``out_stride`` elements apart."""
+
+    out_stride: int
+
+    def placed(self, stride: int) -> IntegerOp | None:
+        """The operator for pixels so many elements apart; None where the kernel cannot."""
+        return replace(self, out_stride=stride)  # type: ignore[type-var]
+
+    def extent(self, output: TensorType) -> int:
+        """Bytes from the first pixel to the end of the last; those of other channels lie in between."""
+        channels = output.shape[-1]
+        pixels = output.size // channels
+        return (self.out_stride * (pixels - 1) + channels) * output.nbytes // output.size

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
-from octavo.kernels.access import new_rows, pixel_blocks
+from octavo.kernels.access import new_rows, pixel_blocks, pixels_at
 from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
-from octavo.ops.base import IntegerOp
+from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.conv2d import QConv2D
 
 __all__ = ["Conv2DDsp", "PointwiseDsp", "pack_conv2d"]
@@ -25,7 +25,7 @@ _MAX_STRIDE = 510  # int16 elements: the reach of an LDRD
 
 
 @dataclass(frozen=True)
-class Conv2DDsp(IntegerOp):
+class Conv2DDsp(Placeable):
     """The parameters of octavo_conv2d_s8_dsp."""
 
     in_h: int
@@ -51,14 +51,16 @@ class Conv2DDsp(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "conv2d_s8_dsp"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A row of the output is written when all rows of the image that it needs are in the ring."""
         fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top)
-        row, written = self.in_w * self.in_c, self.out_w * self.out_c * np.arange(self.out_h + 1)
-        return {0: distance((row * fresh, row * end), (written[:-1], written[1:]))}
+        row, written = self.in_w * self.in_c, self.out_w * np.arange(self.out_h + 1)
+        writes = pixels_at(written[:-1], written[1:], self.out_c, self.out_stride)
+        return {0: distance((row * fresh, row * end), writes)}
 
     def scratch(self) -> int:
         """Bytes of the ring."""
@@ -66,7 +68,7 @@ class Conv2DDsp(IntegerOp):
 
 
 @dataclass(frozen=True)
-class PointwiseDsp(IntegerOp):
+class PointwiseDsp(Placeable):
     """The parameters of octavo_pointwise_s8_dsp."""
 
     pixels: int
@@ -80,12 +82,13 @@ class PointwiseDsp(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "pointwise_s8_dsp"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A block of pixels is read before it is written."""
-        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, self.block, self.backward)}
+        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, self.block, self.backward, self.out_stride)}
 
     def scratch(self) -> int:
         """Bytes of a block of widened pixels."""
@@ -113,7 +116,7 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     fours = op.in_c % 4 == 0 and channels == op.in_c
     words = pack_words(laid, fours).reshape(len(pairs), -1)
     packed: dict[str, Array] = {"stream": np.concatenate([words, records(finish)], axis=1).reshape(-1)}
-    ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max)
+    ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max, op.out_c)
     if pointwise:
         pixels = op.in_h * op.in_w
         block = min(3 if taps <= _MAX_STRIDE else 1, pixels)

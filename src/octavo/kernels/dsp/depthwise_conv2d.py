@@ -13,7 +13,7 @@ from octavo.kernels.access import group_by_group, new_rows
 from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
-from octavo.ops.base import IntegerOp
+from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 
 __all__ = ["DepthwiseConv2DDsp", "pack_depthwise_conv2d"]
@@ -23,7 +23,7 @@ _BAND_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2DDsp(IntegerOp):
+class DepthwiseConv2DDsp(Placeable):
     """The parameters of octavo_depthwise_conv2d_s8_dsp."""
 
     in_h: int
@@ -45,6 +45,7 @@ class DepthwiseConv2DDsp(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "depthwise_conv2d_s8_dsp"
 
@@ -53,7 +54,7 @@ class DepthwiseConv2DDsp(IntegerOp):
         fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top, self.band_out)
         first = np.arange(0, self.out_h, self.band_out)
         writes = self.out_w * first, self.out_w * np.minimum(first + self.band_out, self.out_h)
-        return {0: group_by_group((self.in_w * fresh, self.in_w * end), writes, self.channels, 1)}
+        return {0: group_by_group((self.in_w * fresh, self.in_w * end), writes, self.channels, 1, self.out_stride)}
 
     def scratch(self) -> int:
         """Bytes of the band."""
@@ -83,6 +84,6 @@ def pack_depthwise_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | 
     call = DepthwiseConv2DDsp(
         op.in_h, op.in_w, op.out_c, op.out_h, op.out_w, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_top,
         op.pad_left, row, band_h, band_out, op.input_zero_point, op.output_zero_point, int(finish.negative_ties),
-        op.act_min, op.act_max,
+        op.act_min, op.act_max, op.out_c,
     )  # fmt: skip
     return Packed(call, packed)

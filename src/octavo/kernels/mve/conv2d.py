@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from octavo.ir.graph import Array
-from octavo.kernels.access import pixel_blocks
+from octavo.kernels.access import pixel_blocks, pixels_at
 from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
 from octavo.kernels.mve.strip import strip_pixels
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
-from octavo.ops.base import IntegerOp
+from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.conv2d import QConv2D
 
 __all__ = ["Conv2DMve", "PointwiseMve", "pack_conv2d"]
@@ -23,7 +23,7 @@ _MOVES = 4
 
 
 @dataclass(frozen=True)
-class Conv2DMve(IntegerOp):
+class Conv2DMve(Placeable):
     """The parameters of octavo_conv2d_s8_mve."""
 
     in_h: int
@@ -45,14 +45,16 @@ class Conv2DMve(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "conv2d_s8_mve"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A row of the output is written when all rows of the image that it needs are in the strip."""
         first, end = strip_pixels(self)
-        written = self.out_w * self.out_c * np.arange(self.out_h + 1)
-        return {0: distance((self.in_c * first, self.in_c * end), (written[:-1], written[1:]))}
+        written = self.out_w * np.arange(self.out_h + 1)
+        writes = pixels_at(written[:-1], written[1:], self.out_c, self.out_stride)
+        return {0: distance((self.in_c * first, self.in_c * end), writes)}
 
     def scratch(self) -> int:
         """Bytes of the strip at its furthest."""
@@ -61,7 +63,7 @@ class Conv2DMve(IntegerOp):
 
 
 @dataclass(frozen=True)
-class PointwiseMve(IntegerOp):
+class PointwiseMve(Placeable):
     """The parameters of octavo_pointwise_s8_mve."""
 
     pixels: int
@@ -72,12 +74,13 @@ class PointwiseMve(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "pointwise_s8_mve"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Two pixels are read before they are written."""
-        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, 2, self.backward)}
+        return {0: pixel_blocks(self.pixels, self.in_c, self.out_c, 2, self.backward, self.out_stride)}
 
     def scratch(self) -> int:
         """Bytes of two pixels."""
@@ -96,10 +99,10 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     flat = (op.kernel_h, op.kernel_w, op.stride_h, op.stride_w) == (1, 1, 1, 1)
     if flat and (op.out_h, op.out_w) == (op.in_h, op.in_w):
         backward = int(op.out_c > op.in_c)
-        return Packed(PointwiseMve(op.in_h * op.in_w, op.in_c, op.out_c, backward, *layer_ends(op)), packed)
+        return Packed(PointwiseMve(op.in_h * op.in_w, op.in_c, op.out_c, backward, *layer_ends(op), op.out_c), packed)
     strip_w = (op.out_w - 1) * op.stride_w + op.kernel_w
     call = Conv2DMve(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w,
-        op.pad_top, op.pad_left, strip_w, min(_MOVES, op.out_h), op.input_zero_point, *layer_ends(op),
+        op.pad_top, op.pad_left, strip_w, min(_MOVES, op.out_h), op.input_zero_point, *layer_ends(op), op.out_c,
     )  # fmt: skip
     return Packed(call, packed)

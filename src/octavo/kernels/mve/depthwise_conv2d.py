@@ -14,7 +14,7 @@ from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
 from octavo.kernels.mve.strip import strip_pixels
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
-from octavo.ops.base import IntegerOp
+from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 
 __all__ = ["DepthwiseConv2DMve", "pack_depthwise_conv2d"]
@@ -25,7 +25,7 @@ _MAX_STEP = 4095  # what one addition can add to an address
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2DMve(IntegerOp):
+class DepthwiseConv2DMve(Placeable):
     """The parameters of octavo_depthwise_conv2d_s8_mve."""
 
     in_h: int
@@ -46,13 +46,19 @@ class DepthwiseConv2DMve(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "depthwise_conv2d_s8_mve"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Four channels after four, rows of the output are written when all rows that they need are in the strip."""
         written = self.out_w * np.arange(self.out_h + 1)
-        return {0: group_by_group(strip_pixels(self), (written[:-1], written[1:]), self.channels, _GROUP)}
+        writes = written[:-1], written[1:]
+        return {0: group_by_group(strip_pixels(self), writes, self.channels, _GROUP, self.out_stride)}
+
+    def placed(self, stride: int) -> IntegerOp | None:
+        """As far as one addition reaches."""
+        return super().placed(stride) if stride <= _MAX_STEP else None
 
     def scratch(self) -> int:
         """Bytes of the strip of four channels at its furthest; the last window is read in vectors of 16 pixels."""
@@ -72,6 +78,6 @@ def pack_depthwise_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | 
     strip_w = (op.out_w - 1) * op.stride_w + op.kernel_w
     call = DepthwiseConv2DMve(
         op.in_h, op.in_w, op.out_c, op.out_h, op.out_w, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, strip_w, min(_MOVES, op.out_h), op.input_zero_point, *layer_ends(op),
+        op.pad_left, strip_w, min(_MOVES, op.out_h), op.input_zero_point, *layer_ends(op), op.out_c,
     )  # fmt: skip
     return Packed(call, {"stream": pack_stream(op, taps, bias, multiplier, shift)})

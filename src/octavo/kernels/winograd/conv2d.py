@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from octavo.ir.graph import Array
-from octavo.kernels.access import new_rows
+from octavo.kernels.access import new_rows, pixels_at
 from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.dsp.words import lane_words, records
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
-from octavo.ops.base import IntegerOp
+from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.conv2d import QConv2D
 
 __all__ = ["Conv2DWinograd", "pack_conv2d"]
@@ -29,7 +29,7 @@ _MAX_CHANNELS = 508  # the reach of an LDRD, in int16 elements
 
 
 @dataclass(frozen=True)
-class Conv2DWinograd(IntegerOp):
+class Conv2DWinograd(Placeable):
     """The parameters of octavo_conv2d_s8_winograd."""
 
     in_h: int
@@ -46,15 +46,17 @@ class Conv2DWinograd(IntegerOp):
     negative_ties: int
     act_min: int
     act_max: int
+    out_stride: int
 
     kernel: ClassVar[str] = "conv2d_s8_winograd"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Two rows of the output are written when all rows of the image that they need are in the ring."""
         fresh, end = new_rows(self.in_h, 2 * -(-self.out_h // 2), 3, 1, self.pad_top, 2)
-        row, written = self.in_w * self.in_c, self.out_w * self.out_c
-        first = np.arange(0, self.out_h, 2, dtype=np.int64)
-        return {0: distance((row * fresh, row * end), (written * first, written * np.minimum(first + 2, self.out_h)))}
+        row, first = self.in_w * self.in_c, np.arange(0, self.out_h, 2, dtype=np.int64)
+        last = np.minimum(first + 2, self.out_h)
+        writes = pixels_at(self.out_w * first, self.out_w * last, self.out_c, self.out_stride)
+        return {0: distance((row * fresh, row * end), writes)}
 
     def scratch(self) -> int:
         """Bytes of the ring and of two transformed tiles."""
@@ -76,7 +78,7 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     words = lane_words(places.transpose(0, 2, 3, 1, 4)).reshape(len(places), -1)
     packed: dict[str, Array] = {"stream": np.concatenate([words, records(finish)], axis=1).reshape(-1)}
     ring_w = 4 * -(-op.out_w // 4) + 2
-    ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max)
+    ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max, op.out_c)
     sizes = (op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.pad_top, op.pad_left, ring_w)
     return Packed(Conv2DWinograd(*sizes, op.input_zero_point, *ends), packed)
 

@@ -19,6 +19,7 @@ from octavo.ops.integer.elementwise import (
     sub_parameters,
 )
 from octavo.ops.integer.fully_connected import QFullyConnected, QFullyConnected16
+from octavo.ops.integer.interleave import QInterleave, QPlace, QPlace16
 from octavo.ops.integer.leaky_relu import QLeakyRelu16, leaky_relu_parameters
 from octavo.ops.integer.logistic import QLogistic16, QTanh16
 from octavo.ops.integer.lookup import QLookup, QLookup16
@@ -56,6 +57,7 @@ INTEGER_OPERATORS: tuple[type[IntegerOp], ...] = (
     QMul16, QPad16, QRequantize8To16, QRequantize16, QRequantize16To8, QSlice16, QSub16, QTranspose16,
     QAveragePool2D16, QMaxPool2D16, QMean16, QPrelu16, QResizeNearest16, QTransposeConv2D16, QLeakyRelu16,
     QLookup16, QLogistic16, QTanh16, QSoftmax16, QJoin, QPart,
+    QInterleave, QPlace, QPlace16,
 )  # fmt: skip
 """Every integer operator."""
 
@@ -73,6 +75,7 @@ __all__ = [
     "QDepthwiseConv2D16",
     "QFullyConnected",
     "QFullyConnected16",
+    "QInterleave",
     "QJoin",
     "QLeakyRelu16",
     "QLogistic16",
@@ -91,6 +94,8 @@ __all__ = [
     "QPad",
     "QPad16",
     "QPart",
+    "QPlace",
+    "QPlace16",
     "QPrelu",
     "QPrelu16",
     "QRequantize16",
