@@ -8,10 +8,11 @@
 #include "dot.h"
 #include "finish.h"
 
-/* What a block needs to know of its layer; stride is that of pixels, in int16 elements, out_stride that of the output's
- * pixels. known says that the compiler sees all of it as constants. */
+/* What a block needs to know of its layer; its weights have 8 bits or, as in block_w4.h, 4. stride is that of pixels, in
+ * int16 elements, out_stride that of the output's pixels. known says that the compiler sees all of it as constants. */
 typedef struct {
     int32_t known;
+    int32_t bits;
     int32_t out_c;
     int32_t out_stride;
     int32_t segments;

@@ -11,7 +11,7 @@
 #ifndef OCTAVO_CONV2D_S8_DSP_H
 #define OCTAVO_CONV2D_S8_DSP_H
 
-#include "block.h"
+#include "block_w4.h"
 #include "widen.h"
 
 #define OCTAVO_CONV2D_S8_DSP_ROWS 16
@@ -57,9 +57,9 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_load(
 
 /* The layer by blocks of this many pixels; known says that the compiler sees the parameters. */
 OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params *p, const int8_t *x,
-    const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known)
+    const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known, int32_t bits)
 {
-    const octavo_dsp_layer layer = {known, p->out_c, p->out_stride, p->kernel_h, p->taps, p->stride_w * p->channels,
+    const octavo_dsp_layer layer = {known, bits, p->out_c, p->out_stride, p->kernel_h, p->taps, p->stride_w * p->channels,
         p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     const int16_t *windows[OCTAVO_CONV2D_S8_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
@@ -75,7 +75,7 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params
         }
         int32_t left = p->out_w;
         for (; left >= block; left -= block) {
-            octavo_dsp_block(&layer, stream, block, windows, out);
+            octavo_dsp_pixels(&layer, stream, block, windows, out);
             out += block * p->out_stride;
             for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
                 windows[ky] += block * layer.stride;
@@ -83,7 +83,7 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params
         }
         const int32_t rest = p->out_w % block;
         if (rest > 0) {
-            octavo_dsp_block(&layer, stream, known ? rest : 1, windows, out);
+            octavo_dsp_pixels(&layer, stream, known ? rest : 1, windows, out);
             out += rest * p->out_stride;
         }
     }
@@ -92,14 +92,14 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params
 OCTAVO_KERNEL void octavo_conv2d_s8_dsp(
     const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_conv2d_s8_dsp_blocks(p, x, stream, out, scratch, p->block, 1);
+    octavo_conv2d_s8_dsp_blocks(p, x, stream, out, scratch, p->block, 1, 8);
 }
 
 /* The same, for parameters that differ from call to call. */
 OCTAVO_KERNEL void octavo_conv2d_s8_dsp_any(
     const octavo_conv2d_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_conv2d_s8_dsp_blocks(p, x, stream, out, scratch, 2, 0);
+    octavo_conv2d_s8_dsp_blocks(p, x, stream, out, scratch, 2, 0, 8);
 }
 
 #endif /* OCTAVO_CONV2D_S8_DSP_H */

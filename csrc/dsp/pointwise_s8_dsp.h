@@ -7,7 +7,7 @@
 #ifndef OCTAVO_POINTWISE_S8_DSP_H
 #define OCTAVO_POINTWISE_S8_DSP_H
 
-#include "block.h"
+#include "block_w4.h"
 #include "widen.h"
 
 typedef struct {
@@ -28,9 +28,9 @@ typedef struct {
 /* The layer; known says that the compiler sees the parameters. If it does not, the pixels of a block are computed in pairs,
  * for which the code is small. */
 OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_params *p, const int8_t *x,
-    const int32_t *stream, int8_t *out, void *scratch, int32_t known)
+    const int32_t *stream, int8_t *out, void *scratch, int32_t known, int32_t bits)
 {
-    const octavo_dsp_layer layer = {known, p->out_c, p->out_stride, 1, p->taps, p->taps, p->exact_segments,
+    const octavo_dsp_layer layer = {known, bits, p->out_c, p->out_stride, 1, p->taps, p->taps, p->exact_segments,
         p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     int16_t *const wide = (int16_t *)scratch;
     const int32_t group = known ? p->block : 2;
@@ -44,9 +44,9 @@ OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_
             const int16_t *const window[1] = {wide + i * p->taps};
             int8_t *const to = out + (first + i) * p->out_stride;
             if (rest == 0 || count - i >= group) {
-                octavo_dsp_block(&layer, stream, group, window, to);
+                octavo_dsp_pixels(&layer, stream, group, window, to);
             } else {
-                octavo_dsp_block(&layer, stream, rest, window, to);
+                octavo_dsp_pixels(&layer, stream, rest, window, to);
             }
         }
     }
@@ -55,14 +55,14 @@ OCTAVO_INLINE void octavo_pointwise_s8_dsp_blocks(const octavo_pointwise_s8_dsp_
 OCTAVO_KERNEL void octavo_pointwise_s8_dsp(
     const octavo_pointwise_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 1);
+    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 1, 8);
 }
 
 /* The same, for parameters that differ from call to call. */
 OCTAVO_KERNEL void octavo_pointwise_s8_dsp_any(
     const octavo_pointwise_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 0);
+    octavo_pointwise_s8_dsp_blocks(p, x, stream, out, scratch, 0, 8);
 }
 
 #endif /* OCTAVO_POINTWISE_S8_DSP_H */

@@ -1,4 +1,4 @@
-"""Convolutions for the DSP extension: csrc/dsp/conv2d_s8_dsp.h and pointwise_s8_dsp.h."""
+"""Convolutions for the DSP extension: csrc/dsp/conv2d_s8_dsp.h and pointwise_s8_dsp.h, or _w4_ for 4-bit weights."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from octavo.ir.graph import Array
 from octavo.kernels.access import new_rows, pixel_blocks, pixels_at
 from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.dsp.nibbles import EXACT_NIBBLES, nibble_records, nibble_words, nibbles_are_exact
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
 from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.conv2d import QConv2D
 
-__all__ = ["Conv2DDsp", "PointwiseDsp", "pack_conv2d"]
+__all__ = ["Conv2DDsp", "Conv2DW4Dsp", "PointwiseDsp", "PointwiseW4Dsp", "pack_conv2d"]
 
 _MAX_ROWS = 16
 _MAX_STRIDE = 510  # int16 elements: the reach of an LDRD
@@ -95,6 +96,20 @@ class PointwiseDsp(Placeable):
         return 2 * self.block * self.taps
 
 
+@dataclass(frozen=True)
+class Conv2DW4Dsp(Conv2DDsp):
+    """Conv2DDsp with 4-bit weights."""
+
+    kernel: ClassVar[str] = "conv2d_w4_dsp"
+
+
+@dataclass(frozen=True)
+class PointwiseW4Dsp(PointwiseDsp):
+    """PointwiseDsp with 4-bit weights."""
+
+    kernel: ClassVar[str] = "pointwise_w4_dsp"
+
+
 def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A convolution without groups and dilation whose sums are proved exact."""
     if type(op) is not QConv2D or op.groups != 1 or (op.dilation_h, op.dilation_w) != (1, 1) or op.kernel_h > _MAX_ROWS:
@@ -103,34 +118,47 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     finish = finish_constants(op, weights.astype(np.int64).reshape(op.out_c, -1), *rest)
     if finish is None:
         return None
-    w = finish.weights.reshape(weights.shape)
-    pairs, exact_segments = channels_in_pairs(w), _exact_segments(w)
-    if exact_segments is None or not fits_a_lane(pairs):
-        return None
     flat = (op.kernel_h, op.kernel_w, op.stride_h, op.stride_w) == (1, 1, 1, 1)
     pointwise = flat and (op.out_h, op.out_w) == (op.in_h, op.in_w)
     channels = op.in_c if pointwise else _ring_channels(op)
     taps = -(-op.kernel_w * channels // 4) * 4
-    laid = np.pad(pairs, (*[(0, 0)] * 4, (0, channels - op.in_c))).reshape(*pairs.shape[:3], -1)
-    laid = np.pad(laid, (*[(0, 0)] * 3, (0, taps - laid.shape[-1])))
-    fours = op.in_c % 4 == 0 and channels == op.in_c
-    words = pack_words(laid, fours).reshape(len(pairs), -1)
-    packed: dict[str, Array] = {"stream": np.concatenate([words, records(finish)], axis=1).reshape(-1)}
+    w = np.pad(finish.weights.reshape(weights.shape), (*[(0, 0)] * 3, (0, channels - op.in_c)))
+    w = w.reshape(op.out_c, op.kernel_h, -1)
+    found = _words(np.pad(w, ((0, 0), (0, 0), (0, taps - w.shape[-1]))), op.in_c % 4 == 0 and channels == op.in_c)
+    if found is None:
+        return None
+    words, bits, exact_segments = found
+    ends_of_groups = nibble_records(finish) if bits == 4 else records(finish)
+    packed: dict[str, Array] = {"stream": np.concatenate([words, ends_of_groups], axis=1).reshape(-1)}
+    most = 2 if bits == 4 else 3
     ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max, op.out_c)
     if pointwise:
         pixels = op.in_h * op.in_w
-        block = min(3 if taps <= _MAX_STRIDE else 1, pixels)
-        backward = int(op.out_c > op.in_c)
-        return Packed(PointwiseDsp(pixels, op.in_c, op.out_c, taps, block, backward, exact_segments, *ends), packed)
-    return Packed(_ring(op, channels, taps, exact_segments, ends), packed)
+        block, backward = min(most if taps <= _MAX_STRIDE else 1, pixels), int(op.out_c > op.in_c)
+        pointwise_kind = PointwiseW4Dsp if bits == 4 else PointwiseDsp
+        call = pointwise_kind(pixels, op.in_c, op.out_c, taps, block, backward, exact_segments, *ends)
+        return Packed(call, packed)
+    return Packed(
+        _ring(Conv2DW4Dsp if bits == 4 else Conv2DDsp, op, channels, taps, most, exact_segments, ends), packed
+    )
 
 
-def _exact_segments(w: NDArray[np.int64]) -> int | None:
-    """0 when the sums of whole windows are exact, 1 when those of kernel rows are, None when neither."""
-    rows = 128 * np.abs(w).sum(axis=(2, 3))
-    if rows.sum(axis=1).max() < EXACT:
+def _words(w: NDArray[np.int64], fours: bool) -> tuple[NDArray[np.int32], int, int] | None:
+    """(words [groups, ...], bits, exact_segments) of weights [O, segments, taps]; None where no sums are exact."""
+    if nibbles_are_exact(w.reshape(len(w), -1)) and (exact := _exact_segments(w, EXACT_NIBBLES)) is not None:
+        return nibble_words(w, fours), 4, exact
+    pairs, exact = channels_in_pairs(w), _exact_segments(w, EXACT)
+    if exact is None or not fits_a_lane(pairs):
+        return None
+    return pack_words(pairs, fours).reshape(len(pairs), -1), 8, exact
+
+
+def _exact_segments(w: NDArray[np.int64], limit: int) -> int | None:
+    """0 when the sums of whole windows are below the limit, 1 when those of kernel rows are, None when neither."""
+    rows = 128 * np.abs(w).sum(axis=2)
+    if rows.sum(axis=1).max() < limit:
         return 0
-    return 1 if rows.max() < EXACT else None
+    return 1 if rows.max() < limit else None
 
 
 def _ring_channels(op: QConv2D) -> int:
@@ -138,15 +166,18 @@ def _ring_channels(op: QConv2D) -> int:
     return op.in_c if op.in_c * op.stride_w % 2 == 0 else op.in_c + 1
 
 
-def _ring(op: QConv2D, channels: int, taps: int, exact_segments: int, ends: tuple[int, ...]) -> Conv2DDsp:
+def _ring(
+    kind: type[Conv2DDsp], op: QConv2D, channels: int, taps: int, most: int, exact_segments: int, ends: tuple[int, ...]
+) -> Conv2DDsp:
+    """The call, of at most so many pixels at a time."""
     pad_right = max(0, (op.out_w - 1) * op.stride_w + op.kernel_w - op.pad_left - op.in_w)
     ring_w = op.pad_left + op.in_w + max(0, pad_right - op.pad_left)
     ring_row = -(-ring_w * channels // 2) * 2
     # A window's last four may reach beyond its row, where the weights are zero.
     ring_size = op.kernel_h * ring_row + min(pad_right, op.pad_left) * channels + taps - op.kernel_w * channels
     stride = op.stride_w * channels
-    return Conv2DDsp(
+    return kind(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, channels, ring_w, ring_row, ring_size, taps, min(3 if stride <= _MAX_STRIDE else 1, op.out_w),
+        op.pad_left, channels, ring_w, ring_row, ring_size, taps, min(most if stride <= _MAX_STRIDE else 1, op.out_w),
         exact_segments, op.input_zero_point, *ends,
     )  # fmt: skip

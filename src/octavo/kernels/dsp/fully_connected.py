@@ -1,4 +1,4 @@
-"""Fully connected layers for the DSP extension: csrc/dsp/fully_connected_s8_dsp.h."""
+"""Fully connected layers for the DSP extension: csrc/dsp/fully_connected_s8_dsp.h, or _w4_ for 4-bit weights."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from octavo.ir.graph import Array
 from octavo.kernels.access import row_blocks
 from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.dsp.nibbles import EXACT_NIBBLES, nibble_records, nibble_words, nibbles_are_exact
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.fully_connected import QFullyConnected
 
-__all__ = ["FullyConnectedDsp", "pack_fully_connected"]
+__all__ = ["FullyConnectedDsp", "FullyConnectedW4Dsp", "pack_fully_connected"]
 
 
 @dataclass(frozen=True)
@@ -41,29 +42,42 @@ class FullyConnectedDsp(IntegerOp):
         return {0: row_blocks(self.rows, self.in_features, self.out_features, 1, 4)}
 
 
+@dataclass(frozen=True)
+class FullyConnectedW4Dsp(FullyConnectedDsp):
+    """FullyConnectedDsp with 4-bit weights."""
+
+    kernel: ClassVar[str] = "fully_connected_w4_dsp"
+
+
 def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A fully connected layer whose sums are proved exact, by segments if need be."""
     if type(op) is not QFullyConnected:
         return None
     weights, *rest = consts
     finish = finish_constants(op, weights.astype(np.int64), *rest)
-    if finish is None or not fits_a_lane(pairs := channels_in_pairs(finish.weights)):
+    if finish is None:
         return None
     taps = -(-op.in_features // 4) * 4
-    laid = np.pad(pairs, ((0, 0), (0, 0), (0, taps - op.in_features)))
-    words = pack_words(laid, fours=True).reshape(len(pairs), taps // 4, 2)
-    call = FullyConnectedDsp(
-        op.rows, op.in_features, op.out_features, _segment(finish.weights, taps), op.output_zero_point,
-        int(finish.negative_ties), op.act_min, op.act_max,
-    )  # fmt: skip
+    laid = np.pad(finish.weights, ((0, 0), (0, taps - op.in_features)))
+    ends = op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max
+    if nibbles_are_exact(laid):
+        segment = _segment(laid, EXACT_NIBBLES)
+        stream = np.concatenate([nibble_words(laid, fours=True), nibble_records(finish)], axis=1).reshape(-1)
+        return Packed(FullyConnectedW4Dsp(op.rows, op.in_features, op.out_features, segment, *ends), {"stream": stream})
+    pairs = channels_in_pairs(laid)
+    if not fits_a_lane(pairs):
+        return None
+    words = pack_words(pairs, fours=True).reshape(len(pairs), taps // 4, 2)
+    call = FullyConnectedDsp(op.rows, op.in_features, op.out_features, _segment(laid, EXACT), *ends)
     return Packed(call, {"stream": _in_groups(words, records(finish))})
 
 
-def _segment(w: NDArray[np.int64], taps: int) -> int:
+def _segment(w: NDArray[np.int64], limit: int) -> int:
     """Most taps after which the sums must be taken apart: by 128 * sum |w| of any so many in a row."""
+    taps = int(w.shape[1])
     segment = taps
-    sums = np.pad(np.abs(w), ((0, 0), (0, taps - w.shape[1])))
-    while 128 * max(int(part.sum(axis=1).max()) for part in np.split(sums, range(segment, taps, segment), 1)) >= EXACT:
+    sums = np.abs(w)
+    while 128 * max(int(part.sum(axis=1).max()) for part in np.split(sums, range(segment, taps, segment), 1)) >= limit:
         segment = -(-segment // 32) * 16
     return segment
 

@@ -30,16 +30,12 @@ def fits_a_lane(pairs: NDArray[np.int64]) -> bool:
 
 def pack_words(pairs: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
     """Words of pairs [P, 2, ..., taps], taps a multiple of 4; ``fours`` for taps in the order of octavo_widen_fours."""
-    lanes = (256 * pairs[:, 0] + pairs[:, 1]).reshape(-1, 4)[:, _ORDERS[fours]].reshape(-1, 2)
-    return _joined(lanes)
+    return lane_words(256 * pairs[:, 0] + pairs[:, 1], fours)
 
 
-def lane_words(weights: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Words of int16 weights [..., taps], two each, taps a multiple of 4 in the order of octavo_widen_fours."""
-    return _joined(weights.reshape(-1, 4)[:, _ORDERS[True]].reshape(-1, 2))
-
-
-def _joined(lanes: NDArray[np.int64]) -> NDArray[np.int32]:
+def lane_words(weights: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
+    """Words of lanes [..., taps], two each; the rest as in pack_words."""
+    lanes = weights.reshape(-1, 4)[:, _ORDERS[fours]].reshape(-1, 2)
     words = (lanes[:, 0] & 0xFFFF) | (lanes[:, 1] & 0xFFFF) << 16
     return words.astype(np.uint32).view(np.int32)
 

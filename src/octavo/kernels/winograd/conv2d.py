@@ -75,7 +75,7 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
         return None
     w = finish.weights.reshape(op.out_c, 3, 3, op.in_c)
     places = np.einsum("ia,oabc,jb->oijc", _FILTER, w, _FILTER).reshape(-1, 2, 16, op.in_c // 4, 4)
-    words = lane_words(places.transpose(0, 2, 3, 1, 4)).reshape(len(places), -1)
+    words = lane_words(places.transpose(0, 2, 3, 1, 4), fours=True).reshape(len(places), -1)
     packed: dict[str, Array] = {"stream": np.concatenate([words, records(finish)], axis=1).reshape(-1)}
     ring_w = 4 * -(-op.out_w // 4) + 2
     ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max, op.out_c)
