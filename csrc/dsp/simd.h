@@ -85,6 +85,11 @@ static inline int32_t octavo_smlad(uint32_t a, uint32_t b, int32_t acc)
     return __smlad((int16x2_t)a, (int16x2_t)b, acc);
 }
 
+static inline int64_t octavo_smlald(uint32_t a, uint32_t b, int64_t acc)
+{
+    return __smlald((int16x2_t)a, (int16x2_t)b, acc);
+}
+
 /* Sums and differences of the lanes, each modulo 2^16. */
 static inline uint32_t octavo_add_lanes(uint32_t a, uint32_t b)
 {
@@ -128,6 +133,14 @@ static inline int32_t octavo_smmlar(int32_t a, int32_t b, int32_t c)
 {
     int32_t result;
     __asm("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(c));
+    return result;
+}
+
+/* a * b / 2^32 to nearest, ties up. */
+static inline int32_t octavo_smmulr(int32_t a, int32_t b)
+{
+    int32_t result;
+    __asm("smmulr %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
     return result;
 }
 
@@ -187,6 +200,12 @@ static inline int32_t octavo_smlad(uint32_t a, uint32_t b, int32_t acc)
     return octavo_add_wrap(octavo_add_wrap(acc, low), high);
 }
 
+static inline int64_t octavo_smlald(uint32_t a, uint32_t b, int64_t acc)
+{
+    const int64_t low = octavo_low_lane(a) * octavo_low_lane(b);
+    return acc + low + octavo_high_lane(a) * octavo_high_lane(b);
+}
+
 static inline uint32_t octavo_sxtb16(uint32_t bytes)
 {
     return octavo_lanes((int8_t)(uint8_t)bytes, (int8_t)(uint8_t)(bytes >> 16));
@@ -219,9 +238,14 @@ static inline int32_t octavo_smmlar(int32_t a, int32_t b, int32_t c)
     return octavo_add_wrap(c, (int32_t)((int64_t)(lifted >> 32) - ((int64_t)1 << 31)));
 }
 
+static inline int32_t octavo_smmulr(int32_t a, int32_t b)
+{
+    return octavo_smmlar(a, b, 0);
+}
+
 #endif
 
-/* An int32_t clamped: one instruction where the limits are those of a byte. */
+/* An int32_t clamped: one instruction where the limits are those of an int8 or int16, or their positive half. */
 static inline int32_t octavo_dsp_clamp(int32_t x, int32_t low, int32_t high)
 {
 #if OCTAVO_DSP
@@ -233,6 +257,16 @@ static inline int32_t octavo_dsp_clamp(int32_t x, int32_t low, int32_t high)
     if (low == 0 && high == 127) {
         int32_t result;
         __asm("usat %0, #7, %1" : "=r"(result) : "r"(x));
+        return result;
+    }
+    if (low == -32768 && high == 32767) {
+        int32_t result;
+        __asm("ssat %0, #16, %1" : "=r"(result) : "r"(x));
+        return result;
+    }
+    if (low == 0 && high == 32767) {
+        int32_t result;
+        __asm("usat %0, #15, %1" : "=r"(result) : "r"(x));
         return result;
     }
 #endif

@@ -37,7 +37,10 @@ _PORTABLE = (
     "slice_s16", "softmax_s16", "sub_s16", "tanh_s16", "transpose_conv2d_s16", "transpose_s16",
 )  # fmt: skip
 
-_DSP = ("add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp")
+_DSP = (
+    "add_s8_dsp", "conv2d_s8_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp", "pointwise_s8_dsp",
+    "add_s16_dsp", "conv2d_s16_dsp", "depthwise_conv2d_s16_dsp", "fully_connected_s16_dsp", "pointwise_s16_dsp",
+)  # fmt: skip
 _WINOGRAD = ("conv2d_s8_winograd",)
 _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
@@ -51,6 +54,11 @@ _SHARED = {
     "depthwise_conv2d_s8_dsp": ("octavo_depthwise_conv2d_s8_dsp", 5),
     "fully_connected_s8_dsp": ("octavo_fully_connected_s8_dsp", 6),
     "pointwise_s8_dsp": ("octavo_pointwise_s8_dsp_any", 2),
+    "add_s16_dsp": ("octavo_add_s16_dsp", 3),
+    "conv2d_s16_dsp": ("octavo_conv2d_s16_dsp_any", 2),
+    "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp", 5),
+    "fully_connected_s16_dsp": ("octavo_fully_connected_s16_dsp", 6),
+    "pointwise_s16_dsp": ("octavo_pointwise_s16_dsp_any", 2),
 }
 
 KERNELS: dict[str, Kernel] = {

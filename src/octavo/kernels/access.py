@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from octavo.memory import Distance, Spans, distance
 
-__all__ = ["group_by_group", "new_rows", "pixel_blocks", "row_blocks"]
+__all__ = ["group_by_group", "in_elements", "new_rows", "pixel_blocks", "row_blocks"]
+
+
+def in_elements(elements: Distance, size: int) -> Distance:
+    """A distance in elements of ``size`` bytes, in bytes."""
+    return elements._replace(below=size * elements.below, above=size * elements.above)
 
 
 def new_rows(in_h: int, out_h: int, kernel_h: int, stride_h: int, pad_top: int, step: int = 1) -> Spans:

@@ -1,0 +1,224 @@
+/* Depthwise convolution for the DSP extension, one output a channel: x int16 [H, W, C], out [out_h, out_w, C]; weights [C,
+ * KH, KW]; scale [C, 2] is the bias and the multiplier as in finish_s16.h.
+ *
+ * Two channels after two, their planes are drawn from the words of the image into a band of scratch each, between columns
+ * of zeros, so that a word holds two neighbours and one instruction multiplies both. A band has band_h rows of row
+ * elements; its last rows are carried to the top of the next band.
+ *
+ * A pair reads and writes only its own channels of each pixel, and rows are read before they are written: out may be x.
+ */
+#ifndef OCTAVO_DEPTHWISE_CONV2D_S16_DSP_H
+#define OCTAVO_DEPTHWISE_CONV2D_S16_DSP_H
+
+#include "finish_s16.h"
+
+/* Words of a kernel row: pairs of taps for a window that starts at a word, and for one that starts inside a word. */
+#define OCTAVO_DEPTHWISE_CONV2D_S16_DSP_PAIRS 9
+#define OCTAVO_DEPTHWISE_CONV2D_S16_DSP_ROWS 16
+
+typedef struct {
+    int32_t in_h;
+    int32_t in_w;
+    int32_t channels;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t row;
+    int32_t band_h;
+    int32_t band_out;
+    int32_t act_min;
+    int32_t act_max;
+} octavo_depthwise_conv2d_s16_dsp_params;
+
+/* What one channel needs: kernel rows as words, whose second pair starts a tap later (3 x 3), or as phases. */
+typedef struct {
+    uint32_t first[OCTAVO_DEPTHWISE_CONV2D_S16_DSP_ROWS][OCTAVO_DEPTHWISE_CONV2D_S16_DSP_PAIRS];
+    uint32_t second[OCTAVO_DEPTHWISE_CONV2D_S16_DSP_ROWS][OCTAVO_DEPTHWISE_CONV2D_S16_DSP_PAIRS];
+    int32_t bias;
+    int32_t multiplier;
+} octavo_depthwise_conv2d_s16_dsp_channel;
+
+/* Whether windows are 3 x 3 and all, or all pairs of them, start at a word. */
+OCTAVO_INLINE int32_t octavo_depthwise_conv2d_s16_dsp_is_three(const octavo_depthwise_conv2d_s16_dsp_params *p)
+{
+    return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_w <= 2;
+}
+
+/* Row y of the image, of one channel or two, to rows of their bands; rows outside the image are zeros, and stay so in
+ * a band of the whole plane. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_load(
+    const octavo_depthwise_conv2d_s16_dsp_params *p, const int16_t *x, int32_t lone, int32_t y, int16_t *row)
+{
+    int16_t *one = row + p->pad_left;
+    int16_t *two = one + p->band_h * p->row;
+    if (y < 0 || y >= p->in_h) {
+        if (p->band_out < p->out_h) {
+            memset(one, 0, (uint32_t)p->in_w * sizeof *one);
+            memset(two, 0, (uint32_t)p->in_w * sizeof *two);
+        }
+        return;
+    }
+    x += y * p->in_w * p->channels;
+    if (lone) {
+        for (int32_t i = 0; i < p->in_w; ++i, x += p->channels) {
+            one[i] = *x;
+        }
+        return;
+    }
+    int32_t left = p->in_w;
+    if (p->pad_left % 2 == 1) {
+        *one++ = x[0];
+        *two++ = x[1];
+        x += p->channels;
+        --left;
+    }
+    OCTAVO_UNROLL_FOUR
+    for (; left >= 2; left -= 2, one += 2, two += 2, x += 2 * p->channels) {
+        const uint32_t before = octavo_load_bytes(x);
+        const uint32_t after = octavo_load_bytes(x + p->channels);
+        octavo_store_word(one, octavo_low_lanes(before, after));
+        octavo_store_word(two, octavo_high_lanes(before, after));
+    }
+    if (left > 0) {
+        *one = x[0];
+        *two = x[1];
+    }
+}
+
+/* A row of the output from 3 x 3 windows: pairs (w0, w1) and (w1, w2) of each kernel row stay in registers. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_three(const octavo_depthwise_conv2d_s16_dsp_params *p,
+    const octavo_depthwise_conv2d_s16_dsp_channel *c, const int16_t *x, int16_t *out)
+{
+    int32_t left = p->out_w;
+    for (; p->stride_w == 1 && left >= 2; left -= 2) {
+        int32_t one = c->bias;
+        int32_t two = c->bias;
+        OCTAVO_UNROLL
+        for (int32_t ky = 0; ky < 3; ++ky) {
+            const uint32_t x01 = octavo_load_word(x + ky * p->row);
+            const uint32_t x23 = octavo_load_word(x + ky * p->row + 2);
+            one = octavo_smlad(x01, c->first[ky][0], one);
+            two = octavo_smlatb(x01, c->first[ky][0], two);
+            one = octavo_smlabt(x23, c->first[ky][1], one);
+            two = octavo_smlad(x23, c->first[ky][1], two);
+        }
+        x += 2;
+        out[0] = octavo_dsp_finish_s16(one, c->multiplier, p->act_min, p->act_max);
+        out[p->channels] = octavo_dsp_finish_s16(two, c->multiplier, p->act_min, p->act_max);
+        out += 2 * p->channels;
+    }
+    for (; left > 0; --left) {
+        int32_t one = c->bias;
+        OCTAVO_UNROLL
+        for (int32_t ky = 0; ky < 3; ++ky) {
+            one = octavo_smlad(octavo_load_word(x + ky * p->row), c->first[ky][0], one);
+            one = octavo_smlabt(octavo_load_word(x + ky * p->row + 2), c->first[ky][1], one);
+        }
+        x += p->stride_w;
+        *out = octavo_dsp_finish_s16(one, c->multiplier, p->act_min, p->act_max);
+        out += p->channels;
+    }
+}
+
+/* A row of the output from windows of any size; one that starts inside a word uses the second phase. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_any(const octavo_depthwise_conv2d_s16_dsp_params *p,
+    const octavo_depthwise_conv2d_s16_dsp_channel *c, const int16_t *x, int16_t *out)
+{
+    for (int32_t ox = 0; ox < p->out_w; ++ox) {
+        const int32_t start = ox * p->stride_w;
+        const int32_t odd = start & 1;
+        const int16_t *window = x + start - odd;
+        int32_t acc = c->bias;
+        for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
+            const uint32_t *taps = odd ? c->second[ky] : c->first[ky];
+            for (int32_t i = 0; i < p->kernel_w / 2 + 1; ++i) {
+                acc = octavo_smlad(octavo_load_word(window + 2 * i), taps[i], acc);
+            }
+            window += p->row;
+        }
+        *out = octavo_dsp_finish_s16(acc, c->multiplier, p->act_min, p->act_max);
+        out += p->channels;
+    }
+}
+
+/* Taps in words; taps outside the kernel are 0. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_taps(
+    const octavo_depthwise_conv2d_s16_dsp_params *p, const int8_t *w, octavo_depthwise_conv2d_s16_dsp_channel *c)
+{
+    if (octavo_depthwise_conv2d_s16_dsp_is_three(p)) {
+        OCTAVO_UNROLL
+        for (int32_t ky = 0; ky < 3; ++ky, w += 3) {
+            c->first[ky][0] = octavo_lanes(w[0], w[1]);
+            c->first[ky][1] = octavo_lanes(w[1], w[2]);
+        }
+        return;
+    }
+    for (int32_t ky = 0; ky < p->kernel_h; ++ky, w += p->kernel_w) {
+        int32_t before = 0;
+        for (int32_t i = 0; i < p->kernel_w / 2 + 1; ++i) {
+            const int32_t even = 2 * i < p->kernel_w ? w[2 * i] : 0;
+            const int32_t odd = 2 * i + 1 < p->kernel_w ? w[2 * i + 1] : 0;
+            c->first[ky][i] = octavo_lanes(even, odd);
+            c->second[ky][i] = octavo_lanes(before, even);
+            before = odd;
+        }
+    }
+}
+
+/* Some rows of the output of one channel, from its band. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_rows(const octavo_depthwise_conv2d_s16_dsp_params *p,
+    const int8_t *weights, const int32_t *scale, const int16_t *band, int32_t rows, int16_t *out)
+{
+    octavo_depthwise_conv2d_s16_dsp_channel c;
+    octavo_depthwise_conv2d_s16_dsp_taps(p, weights, &c);
+    c.bias = scale[0];
+    c.multiplier = scale[1];
+    for (int32_t i = 0; i < rows; ++i) {
+        if (octavo_depthwise_conv2d_s16_dsp_is_three(p)) {
+            octavo_depthwise_conv2d_s16_dsp_three(p, &c, band, out);
+        } else {
+            octavo_depthwise_conv2d_s16_dsp_any(p, &c, band, out);
+        }
+        band += p->stride_h * p->row;
+        out += p->out_w * p->channels;
+    }
+}
+
+OCTAVO_KERNEL void octavo_depthwise_conv2d_s16_dsp(const octavo_depthwise_conv2d_s16_dsp_params *p, const int16_t *x,
+    const int8_t *weights, const int32_t *scale, int16_t *out, void *scratch)
+{
+    int16_t *const band = (int16_t *)scratch;
+    const int32_t plane = p->band_h * p->row;
+    const int32_t carried = p->kernel_h - p->stride_h;
+    const int32_t filter = p->kernel_h * p->kernel_w;
+    memset(band, 0, (uint32_t)(2 * plane) * sizeof *band);
+    for (int32_t channel = 0; channel < p->channels; channel += 2) {
+        const int32_t lone = channel + 1 == p->channels;
+        for (int32_t first = 0; first < p->out_h; first += p->band_out) {
+            const int32_t rows = octavo_min(p->band_out, p->out_h - first);
+            const int32_t top = first * p->stride_h - p->pad_top;
+            int32_t have = 0;
+            if (first > 0 && carried > 0) {
+                const int16_t *const kept = band + p->band_out * p->stride_h * p->row;
+                memmove(band, kept, (uint32_t)(carried * p->row) * sizeof *band);
+                memmove(band + plane, kept + plane, (uint32_t)(carried * p->row) * sizeof *band);
+                have = carried;
+            }
+            for (; have < (rows - 1) * p->stride_h + p->kernel_h; ++have) {
+                octavo_depthwise_conv2d_s16_dsp_load(p, x + channel, lone, top + have, band + have * p->row);
+            }
+            int16_t *const to = out + first * p->out_w * p->channels + channel;
+            for (int32_t i = 0; i < (lone ? 1 : 2); ++i) {
+                octavo_depthwise_conv2d_s16_dsp_rows(p, weights + (channel + i) * filter, scale + 2 * (channel + i),
+                    band + i * plane, rows, to + i);
+            }
+        }
+    }
+}
+
+#endif /* OCTAVO_DEPTHWISE_CONV2D_S16_DSP_H */
