@@ -1,6 +1,6 @@
 /* A block of one or two neighbouring pixels of a 16x8 convolution's output, all channels: what conv2d_s16_dsp and
  * pointwise_s16_dsp share. A stream of words holds for each pair of channels its biases, its weights [segments][taps / 2]
- * and its multipliers as in dot_s16.h.
+ * and its scales as in dot_s16.h.
  */
 #ifndef OCTAVO_DSP_BLOCK_S16_H
 #define OCTAVO_DSP_BLOCK_S16_H
@@ -16,8 +16,7 @@ typedef struct {
     int32_t taps;
     int32_t stride;
     int32_t wide;
-    int32_t act_min;
-    int32_t act_max;
+    octavo_dot_s16_output output;
 } octavo_dsp_layer_s16;
 
 /* A pair of channels from the segments from first to end; returns the end of the weights of all segments. */
@@ -53,7 +52,7 @@ OCTAVO_INLINE void octavo_dsp_block_s16(const octavo_dsp_layer_s16 *p, const int
                 w = octavo_dot_s16_pair_wide(&sums, x[segment], w, p->taps);
             }
             w += (p->segments - end) * p->taps / 2;
-            octavo_dot_s16_finish_wide(&sums, w, p->act_min, p->act_max, out + o, second);
+            octavo_dot_s16_finish_wide(&p->output, &sums, w, out + o, second);
         } else {
             octavo_dot_s16_sums sums;
             OCTAVO_UNROLL
@@ -61,12 +60,9 @@ OCTAVO_INLINE void octavo_dsp_block_s16(const octavo_dsp_layer_s16 *p, const int
                 octavo_dot_s16_begin(&sums, i, w);
             }
             w = octavo_dsp_pair_s16(p, &sums, pixels, x, first, end, w + OCTAVO_DOT_S16_BIASES);
-            OCTAVO_UNROLL
-            for (int32_t i = 0; i < pixels; ++i) {
-                octavo_dot_s16_finish(&sums, i, w, p->act_min, p->act_max, out + i * p->out_c + o, second);
-            }
+            octavo_dot_s16_finish(&p->output, &sums, 0, pixels, w, out + o, p->out_c, second);
         }
-        w += OCTAVO_DOT_S16_MULTIPLIERS;
+        w += OCTAVO_DOT_S16_SCALES;
     }
 }
 

@@ -32,6 +32,7 @@ typedef struct {
     int32_t taps;
     int32_t block;
     int32_t wide;
+    int32_t shifted;
     int32_t act_min;
     int32_t act_max;
 } octavo_conv2d_s16_dsp_params;
@@ -81,7 +82,7 @@ OCTAVO_INLINE void octavo_conv2d_s16_dsp_rows(const octavo_conv2d_s16_dsp_params
     const int32_t *stream, int16_t *out, void *scratch, int32_t known)
 {
     const octavo_dsp_layer_s16 layer = {
-        known, p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->wide, p->act_min, p->act_max};
+        known, p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->wide, {p->shifted, p->act_min, p->act_max}};
     const int16_t *windows[OCTAVO_CONV2D_S16_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
     memset(ring, 0, (uint32_t)p->ring_size * sizeof *ring);

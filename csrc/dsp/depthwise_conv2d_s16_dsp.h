@@ -1,5 +1,5 @@
 /* Depthwise convolution for the DSP extension, one output a channel: x int16 [H, W, C], out [out_h, out_w, C]; weights [C,
- * KH, KW]; scale [C, 2] is the bias and the multiplier as in finish_s16.h.
+ * KH, KW]; finish [C, 2] is the bias and the scale as in finish_s16.h.
  *
  * Two channels after two, their planes are drawn from the words of the image into a band of scratch each, between columns
  * of zeros, so that a word holds two neighbours and one instruction multiplies both. A band has band_h rows of row
@@ -31,6 +31,7 @@ typedef struct {
     int32_t row;
     int32_t band_h;
     int32_t band_out;
+    int32_t shifted;
     int32_t act_min;
     int32_t act_max;
 } octavo_depthwise_conv2d_s16_dsp_params;
@@ -40,7 +41,7 @@ typedef struct {
     uint32_t first[OCTAVO_DEPTHWISE_CONV2D_S16_DSP_ROWS][OCTAVO_DEPTHWISE_CONV2D_S16_DSP_PAIRS];
     uint32_t second[OCTAVO_DEPTHWISE_CONV2D_S16_DSP_ROWS][OCTAVO_DEPTHWISE_CONV2D_S16_DSP_PAIRS];
     int32_t bias;
-    int32_t multiplier;
+    uint32_t scale;
 } octavo_depthwise_conv2d_s16_dsp_channel;
 
 /* Whether windows are 3 x 3 and all, or all pairs of them, start at a word. */
@@ -108,8 +109,8 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_three(const octavo_depthwise_
             two = octavo_smlad(x23, c->first[ky][1], two);
         }
         x += 2;
-        out[0] = octavo_dsp_finish_s16(one, c->multiplier, p->act_min, p->act_max);
-        out[p->channels] = octavo_dsp_finish_s16(two, c->multiplier, p->act_min, p->act_max);
+        out[0] = octavo_dsp_finish_s16(one, c->scale, p->shifted, p->act_min, p->act_max);
+        out[p->channels] = octavo_dsp_finish_s16(two, c->scale, p->shifted, p->act_min, p->act_max);
         out += 2 * p->channels;
     }
     for (; left > 0; --left) {
@@ -120,7 +121,7 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_three(const octavo_depthwise_
             one = octavo_smlabt(octavo_load_word(x + ky * p->row + 2), c->first[ky][1], one);
         }
         x += p->stride_w;
-        *out = octavo_dsp_finish_s16(one, c->multiplier, p->act_min, p->act_max);
+        *out = octavo_dsp_finish_s16(one, c->scale, p->shifted, p->act_min, p->act_max);
         out += p->channels;
     }
 }
@@ -141,7 +142,7 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_any(const octavo_depthwise_co
             }
             window += p->row;
         }
-        *out = octavo_dsp_finish_s16(acc, c->multiplier, p->act_min, p->act_max);
+        *out = octavo_dsp_finish_s16(acc, c->scale, p->shifted, p->act_min, p->act_max);
         out += p->channels;
     }
 }
@@ -172,12 +173,12 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_taps(
 
 /* Some rows of the output of one channel, from its band. */
 OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_rows(const octavo_depthwise_conv2d_s16_dsp_params *p,
-    const int8_t *weights, const int32_t *scale, const int16_t *band, int32_t rows, int16_t *out)
+    const int8_t *weights, const int32_t *finish, const int16_t *band, int32_t rows, int16_t *out)
 {
     octavo_depthwise_conv2d_s16_dsp_channel c;
     octavo_depthwise_conv2d_s16_dsp_taps(p, weights, &c);
-    c.bias = scale[0];
-    c.multiplier = scale[1];
+    c.bias = finish[0];
+    c.scale = (uint32_t)finish[1];
     for (int32_t i = 0; i < rows; ++i) {
         if (octavo_depthwise_conv2d_s16_dsp_is_three(p)) {
             octavo_depthwise_conv2d_s16_dsp_three(p, &c, band, out);
@@ -190,7 +191,7 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_rows(const octavo_depthwise_c
 }
 
 OCTAVO_KERNEL void octavo_depthwise_conv2d_s16_dsp(const octavo_depthwise_conv2d_s16_dsp_params *p, const int16_t *x,
-    const int8_t *weights, const int32_t *scale, int16_t *out, void *scratch)
+    const int8_t *weights, const int32_t *finish, int16_t *out, void *scratch)
 {
     int16_t *const band = (int16_t *)scratch;
     const int32_t plane = p->band_h * p->row;
@@ -214,7 +215,7 @@ OCTAVO_KERNEL void octavo_depthwise_conv2d_s16_dsp(const octavo_depthwise_conv2d
             }
             int16_t *const to = out + first * p->out_w * p->channels + channel;
             for (int32_t i = 0; i < (lone ? 1 : 2); ++i) {
-                octavo_depthwise_conv2d_s16_dsp_rows(p, weights + (channel + i) * filter, scale + 2 * (channel + i),
+                octavo_depthwise_conv2d_s16_dsp_rows(p, weights + (channel + i) * filter, finish + 2 * (channel + i),
                     band + i * plane, rows, to + i);
             }
         }

@@ -9,7 +9,7 @@
  * takes one extension and two multiplications for four products.
  *
  * A pair of channels is a piece of a stream of words: both words of 256 bias_a + bias_b, the lower first, bias_b, the
- * weights, and both multipliers as in finish_s16.h.
+ * weights, and both scales as in finish_s16.h.
  */
 #ifndef OCTAVO_DSP_DOT_S16_H
 #define OCTAVO_DSP_DOT_S16_H
@@ -18,7 +18,7 @@
 #include "finish_s16.h"
 
 #define OCTAVO_DOT_S16_BIASES 3
-#define OCTAVO_DOT_S16_MULTIPLIERS 2
+#define OCTAVO_DOT_S16_SCALES 2
 
 /* Of two pixels with one pair of channels, or of one pixel with two pairs; above is the upper word of mixed. */
 typedef struct {
@@ -65,15 +65,27 @@ OCTAVO_INLINE void octavo_dot_s16_four_wide(
     sums->low = octavo_smlald(x1, octavo_sxtb16(w1), octavo_smlald(x0, octavo_sxtb16(w0), sums->low));
 }
 
-/* Both channels of sum i, by the multipliers of their pair; second is 0 for a lone channel. */
-OCTAVO_INLINE void octavo_dot_s16_finish(const octavo_dot_s16_sums *sums, int32_t i, const octavo_word *multipliers,
-    int32_t low, int32_t high, int16_t *out, int32_t second)
+/* What octavo_dot_s16_finish needs to know of a layer. */
+typedef struct {
+    int32_t shifted;
+    int32_t act_min;
+    int32_t act_max;
+} octavo_dot_s16_output;
+
+/* Both channels of sums that have a pair of scales, at out and out + step; second is 0 for a lone channel. */
+OCTAVO_INLINE void octavo_dot_s16_finish(const octavo_dot_s16_output *p, const octavo_dot_s16_sums *sums, int32_t i,
+    int32_t count, const octavo_word *scales, int16_t *out, int32_t step, int32_t second)
 {
-    const uint32_t mixed = sums->mixed[i] >> 8 | sums->above[i] << 24;
-    const int32_t first = octavo_from_bits(mixed - (uint32_t)octavo_asr(sums->low[i], 8));
-    out[0] = octavo_dsp_finish_s16(first, octavo_from_bits(multipliers[0]), low, high);
-    if (second) {
-        out[1] = octavo_dsp_finish_s16(sums->low[i], octavo_from_bits(multipliers[1]), low, high);
+    const uint32_t scale0 = scales[0];
+    const uint32_t scale1 = scales[1];
+    OCTAVO_UNROLL
+    for (const int32_t end = i + count; i < end; ++i, out += step) {
+        const uint32_t mixed = sums->mixed[i] >> 8 | sums->above[i] << 24;
+        const int32_t first = octavo_from_bits(mixed - (uint32_t)octavo_asr(sums->low[i], 8));
+        out[0] = octavo_dsp_finish_s16(first, scale0, p->shifted, p->act_min, p->act_max);
+        if (second) {
+            out[1] = octavo_dsp_finish_s16(sums->low[i], scale1, p->shifted, p->act_min, p->act_max);
+        }
     }
 }
 
@@ -82,13 +94,13 @@ OCTAVO_INLINE int32_t octavo_saturated(int64_t x)
     return x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int32_t)x;
 }
 
-OCTAVO_INLINE void octavo_dot_s16_finish_wide(const octavo_dot_s16_wide *sums, const octavo_word *multipliers,
-    int32_t low, int32_t high, int16_t *out, int32_t second)
+OCTAVO_INLINE void octavo_dot_s16_finish_wide(const octavo_dot_s16_output *p, const octavo_dot_s16_wide *sums,
+    const octavo_word *scales, int16_t *out, int32_t second)
 {
     const int32_t first = octavo_saturated((sums->mixed - sums->low) / 256);
-    out[0] = octavo_dsp_finish_s16(first, octavo_from_bits(multipliers[0]), low, high);
+    out[0] = octavo_dsp_finish_s16(first, scales[0], p->shifted, p->act_min, p->act_max);
     if (second) {
-        out[1] = octavo_dsp_finish_s16(octavo_saturated(sums->low), octavo_from_bits(multipliers[1]), low, high);
+        out[1] = octavo_dsp_finish_s16(octavo_saturated(sums->low), scales[1], p->shifted, p->act_min, p->act_max);
     }
 }
 

@@ -1,6 +1,6 @@
 /* Fully connected layer for the DSP extension: x int16 [rows, I], out [rows, O]; a stream of words holds for each group of
- * two pairs of channels (the last may have one) the biases of its pairs, its weights [I / 4, pairs, 2] and the multipliers
- * of its pairs, as in dot_s16.h.
+ * two pairs of channels (the last may have one) the biases of its pairs, its weights [I / 4, pairs, 2] and the scales of its
+ * pairs, as in dot_s16.h.
  */
 #ifndef OCTAVO_FULLY_CONNECTED_S16_DSP_H
 #define OCTAVO_FULLY_CONNECTED_S16_DSP_H
@@ -12,6 +12,7 @@ typedef struct {
     int32_t in_features;
     int32_t out_features;
     int32_t wide;
+    int32_t shifted;
     int32_t act_min;
     int32_t act_max;
 } octavo_fully_connected_s16_dsp_params;
@@ -77,6 +78,7 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s16_dsp_dot(octavo_dot_s
 OCTAVO_INLINE const octavo_word *octavo_fully_connected_s16_dsp_group(const octavo_fully_connected_s16_dsp_params *p,
     int32_t channels, const int16_t *x, const octavo_word *w, int16_t *out)
 {
+    const octavo_dot_s16_output output = {p->shifted, p->act_min, p->act_max};
     const int32_t pairs = (channels + 1) / 2;
     const int32_t whole = p->in_features / 4 * 4;
     uint32_t rest[2] = {0, 0};
@@ -95,8 +97,8 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s16_dsp_group(const octa
         }
     }
     OCTAVO_UNROLL
-    for (int32_t i = 0; i < pairs; ++i, w += OCTAVO_DOT_S16_MULTIPLIERS) {
-        octavo_dot_s16_finish(&sums, i, w, p->act_min, p->act_max, out + 2 * i, 2 * i + 1 < channels);
+    for (int32_t i = 0; i < pairs; ++i, w += OCTAVO_DOT_S16_SCALES) {
+        octavo_dot_s16_finish(&output, &sums, i, 1, w, out + 2 * i, 0, 2 * i + 1 < channels);
     }
     return w;
 }
@@ -105,6 +107,7 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s16_dsp_group(const octa
 OCTAVO_INLINE const octavo_word *octavo_fully_connected_s16_dsp_group_wide(
     const octavo_fully_connected_s16_dsp_params *p, int32_t channels, const int16_t *x, const octavo_word *w, int16_t *out)
 {
+    const octavo_dot_s16_output output = {p->shifted, p->act_min, p->act_max};
     const int32_t pairs = (channels + 1) / 2;
     octavo_dot_s16_wide sums[2];
     for (int32_t i = 0; i < pairs; ++i, w += OCTAVO_DOT_S16_BIASES) {
@@ -117,8 +120,8 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s16_dsp_group_wide(
             octavo_dot_s16_four_wide(&sums[i], words[0], words[1], octavo_load_word(w), octavo_load_word(w + 1));
         }
     }
-    for (int32_t i = 0; i < pairs; ++i, w += OCTAVO_DOT_S16_MULTIPLIERS) {
-        octavo_dot_s16_finish_wide(&sums[i], w, p->act_min, p->act_max, out + 2 * i, 2 * i + 1 < channels);
+    for (int32_t i = 0; i < pairs; ++i, w += OCTAVO_DOT_S16_SCALES) {
+        octavo_dot_s16_finish_wide(&output, &sums[i], w, out + 2 * i, 2 * i + 1 < channels);
     }
     return w;
 }

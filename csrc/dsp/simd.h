@@ -57,17 +57,6 @@ static inline uint32_t octavo_lanes(int32_t low, int32_t high)
     return ((uint32_t)low & 0xffffu) | ((uint32_t)high << 16);
 }
 
-/* The low lanes of two words, and the high ones. */
-static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
-{
-    return (a & 0xffffu) | b << 16;
-}
-
-static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
-{
-    return a >> 16 | (b & 0xffff0000u);
-}
-
 static inline int32_t octavo_low_lane(uint32_t lanes)
 {
     return (int32_t)(int16_t)(uint16_t)lanes;
@@ -79,6 +68,21 @@ static inline int32_t octavo_high_lane(uint32_t lanes)
 }
 
 #if OCTAVO_DSP
+
+/* The low lanes of two words, and the high ones. */
+static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
+{
+    uint32_t lanes;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(lanes) : "r"(a), "r"(b));
+    return lanes;
+}
+
+static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
+{
+    uint32_t lanes;
+    __asm("pkhtb %0, %1, %2, asr #16" : "=r"(lanes) : "r"(b), "r"(a));
+    return lanes;
+}
 
 static inline int32_t octavo_smlad(uint32_t a, uint32_t b, int32_t acc)
 {
@@ -144,6 +148,12 @@ static inline int32_t octavo_smmulr(int32_t a, int32_t b)
     return result;
 }
 
+/* c + floor(a * b's high lane / 2^16). */
+static inline int32_t octavo_smlawt(int32_t a, uint32_t b, int32_t c)
+{
+    return __smlawt(a, (int32_t)b, c);
+}
+
 /* floor(x / 2^n): >> of a negative number is what this compiler's manual says, an arithmetic shift. */
 static inline int32_t octavo_asr(int32_t x, int32_t n)
 {
@@ -166,6 +176,16 @@ static inline int32_t octavo_lsl_byte(int32_t x, uint32_t n)
 }
 
 #else
+
+static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
+{
+    return (a & 0xffffu) | b << 16;
+}
+
+static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
+{
+    return a >> 16 | (b & 0xffff0000u);
+}
 
 static inline int32_t octavo_asr_byte(int32_t x, uint32_t n)
 {
@@ -241,6 +261,12 @@ static inline int32_t octavo_smmlar(int32_t a, int32_t b, int32_t c)
 static inline int32_t octavo_smmulr(int32_t a, int32_t b)
 {
     return octavo_smmlar(a, b, 0);
+}
+
+static inline int32_t octavo_smlawt(int32_t a, uint32_t b, int32_t c)
+{
+    const uint64_t lifted = (uint64_t)((int64_t)a * octavo_high_lane(b)) + ((uint64_t)1 << 47);
+    return octavo_add_wrap(c, (int32_t)((int64_t)(lifted >> 16) - ((int64_t)1 << 31)));
 }
 
 #endif

@@ -31,9 +31,11 @@ def pixel_blocks(pixels: int, in_c: int, out_c: int, block: int, backward: int) 
     return distance((in_c * first, in_c * end), (out_c * first, out_c * end))
 
 
-def row_blocks(rows: int, row: int, channels: int, block: int, group: int) -> Distance:
-    """``block`` rows of ``row`` elements are read for each ``group`` of output channels, which is written then."""
-    first, channel = np.arange(0, rows, block, dtype=np.int64)[:, None], np.arange(0, channels, group, dtype=np.int64)
+def row_blocks(rows: int, row: int, channels: int, block: int, group: int, backward: int = 0) -> Distance:
+    """``block`` rows of ``row`` elements are read for each ``group`` of output channels, which is written then; or so
+    from the last block to the first."""
+    first = np.arange(0, rows, block, dtype=np.int64)[:: -1 if backward else 1, None]
+    channel = np.arange(0, channels, group, dtype=np.int64)
     end = np.minimum(first + block, rows)
     reads = row * first + 0 * channel, row * end + 0 * channel
     last = np.minimum(channel + group, channels)

@@ -10,7 +10,7 @@ import numpy as np
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import in_elements, new_rows, row_blocks
-from octavo.kernels.dsp.constants_s16 import biases, finish_constants16, multipliers
+from octavo.kernels.dsp.constants_s16 import biases, finish_constants16, scales
 from octavo.kernels.dsp.words import channels_in_pairs, fits_a_lane, pack_words
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
@@ -45,6 +45,7 @@ class Conv2D16Dsp(IntegerOp):
     taps: int
     block: int
     wide: int
+    shifted: int
     act_min: int
     act_max: int
 
@@ -70,7 +71,9 @@ class Pointwise16Dsp(IntegerOp):
     in_c: int
     out_c: int
     block: int
+    backward: int
     wide: int
+    shifted: int
     act_min: int
     act_max: int
 
@@ -79,7 +82,7 @@ class Pointwise16Dsp(IntegerOp):
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A block of pixels is read for every two channels, which are then written."""
-        return {0: in_elements(row_blocks(self.pixels, self.in_c, self.out_c, self.block, 2), 2)}
+        return {0: in_elements(row_blocks(self.pixels, self.in_c, self.out_c, self.block, 2, self.backward), 2)}
 
 
 def pack_conv2d16(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
@@ -99,24 +102,28 @@ def pack_conv2d16(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     taps = -(-op.kernel_w * channels // 4) * 4
     laid = np.pad(pairs, (*[(0, 0)] * 4, (0, channels - op.in_c))).reshape(*pairs.shape[:3], -1)
     words = pack_words(np.pad(laid, (*[(0, 0)] * 3, (0, taps - laid.shape[-1]))), fours=False).reshape(len(pairs), -1)
-    stream = np.concatenate([biases(finish), words, multipliers(finish)], axis=1).reshape(-1)
-    wide = int(finish.wide)
+    stream = np.concatenate([biases(finish), words, scales(finish)], axis=1).reshape(-1)
+    ends = (int(finish.wide), int(finish.shifted), op.act_min, op.act_max)
     if pointwise:
-        block = 2 if op.in_c <= _MAX_STRIDE and not wide else 1
-        call: IntegerOp = Pointwise16Dsp(op.in_h * op.in_w, op.in_c, op.out_c, block, wide, op.act_min, op.act_max)
-    else:
-        call = _ring(op, channels, taps, wide)
-    return Packed(call, {"stream": stream})
+        pixels, backward = op.in_h * op.in_w, int(op.out_c > op.in_c)
+        block = _block(op.in_c, finish.wide)
+        return Packed(Pointwise16Dsp(pixels, op.in_c, op.out_c, block, backward, *ends), {"stream": stream})
+    block = _block(op.stride_w * channels, finish.wide)
+    return Packed(_ring(op, channels, taps, block, ends), {"stream": stream})
 
 
-def _ring(op: QConv2D16, channels: int, taps: int, wide: int) -> Conv2D16Dsp:
+def _block(stride: int, wide: bool) -> int:
+    """Pixels that are computed together, so many elements apart."""
+    return 2 if stride <= _MAX_STRIDE and not wide else 1
+
+
+def _ring(op: QConv2D16, channels: int, taps: int, block: int, ends: tuple[int, ...]) -> Conv2D16Dsp:
     pad_right = max(0, (op.out_w - 1) * op.stride_w + op.kernel_w - op.pad_left - op.in_w)
     ring_w = op.pad_left + op.in_w + max(0, pad_right - op.pad_left)
     ring_row = -(-ring_w * channels // 2) * 2
     # A window's last four may reach beyond its row, where the weights are zero.
     ring_size = op.kernel_h * ring_row + min(pad_right, op.pad_left) * channels + taps - op.kernel_w * channels
-    block = 2 if op.stride_w * channels <= _MAX_STRIDE and not wide else 1
     return Conv2D16Dsp(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, channels, ring_w, ring_row, ring_size, taps, block, wide, op.act_min, op.act_max,
+        op.pad_left, channels, ring_w, ring_row, ring_size, taps, block, *ends,
     )  # fmt: skip

@@ -40,6 +40,7 @@ class DepthwiseConv2D16Dsp(IntegerOp):
     row: int
     band_h: int
     band_out: int
+    shifted: int
     act_min: int
     act_max: int
 
@@ -75,10 +76,10 @@ def pack_depthwise_conv2d16(op: IntegerOp, consts: tuple[Array, ...]) -> Packed 
     band_h = (band_out - 1) * op.stride_h + max(op.kernel_h, op.stride_h)
     packed: dict[str, Array] = {
         "weights": np.ascontiguousarray(finish.weights, np.int8),
-        "scale": np.stack([finish.bias, finish.multiplier], axis=1).reshape(-1),
+        "finish": np.stack([finish.bias, finish.scale], axis=1).reshape(-1),
     }
     call = DepthwiseConv2D16Dsp(
         op.in_h, op.in_w, op.out_c, op.out_h, op.out_w, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, row, band_h, band_out, op.act_min, op.act_max,
+        op.pad_left, row, band_h, band_out, int(finish.shifted), op.act_min, op.act_max,
     )  # fmt: skip
     return Packed(call, packed)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import in_elements, row_blocks
-from octavo.kernels.dsp.constants_s16 import biases, finish_constants16, multipliers
+from octavo.kernels.dsp.constants_s16 import biases, finish_constants16, scales
 from octavo.kernels.dsp.words import channels_in_pairs, fits_a_lane, pack_words
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
@@ -29,6 +29,7 @@ class FullyConnected16Dsp(IntegerOp):
     in_features: int
     out_features: int
     wide: int
+    shifted: int
     act_min: int
     act_max: int
 
@@ -51,9 +52,9 @@ def pack_fully_connected16(op: IntegerOp, consts: tuple[Array, ...]) -> Packed |
     laid = np.pad(pairs, ((0, 0), (0, 0), (0, -op.in_features % 4)))
     words = pack_words(laid, fours=False).reshape(len(pairs), -1, 2)
     call = FullyConnected16Dsp(
-        op.rows, op.in_features, op.out_features, int(finish.wide), op.act_min, op.act_max
+        op.rows, op.in_features, op.out_features, int(finish.wide), int(finish.shifted), op.act_min, op.act_max
     )  # fmt: skip
-    return Packed(call, {"stream": _in_groups(biases(finish), words, multipliers(finish))})
+    return Packed(call, {"stream": _in_groups(biases(finish), words, scales(finish))})
 
 
 def _in_groups(
