@@ -23,8 +23,8 @@ from octavo.ops.integer.conv2d import QConv2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
-from tests.kernels.test_variants import layers
 from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
+from tests.networks.kernel_cases import layers_for
 from tests.oracles.device import require_device
 
 BOARDS = {"dsp": "cortex-m4", "mve": "cortex-m55"}
@@ -42,7 +42,7 @@ NEARER: dict[str, Shift] = {
 
 def programs(variant: str, seed: int, count: int) -> tuple[IntegerModel, IntegerModel]:
     """Random layers side by side, and the same with the kernels of a variant."""
-    model = side_by_side(layers(seed, count))
+    model = side_by_side(layers_for(variant, seed, count))
     return model, specialize(model, replace(load_target(BOARDS[variant]), features=(variant,)))
 
 
@@ -87,7 +87,7 @@ def written(
 def wrong(program: IntegerModel, got: np.ndarray, expected: np.ndarray) -> list[Node]:
     """Layers of whose output some byte differs."""
     makers = program.graph.producers()
-    sizes = [program.graph.types[name].size for name in program.graph.outputs]
+    sizes = [program.graph.types[name].nbytes for name in program.graph.outputs]
     ends = np.cumsum(sizes)
     differs = (got != expected).any(axis=0)
     parts = zip(program.graph.outputs, ends, sizes, strict=True)

@@ -14,7 +14,7 @@ from octavo.device.emulator import run_on_board
 from octavo.device.host import HostModel, sanitized_run
 from octavo.kernels.specialize import VARIANTS
 from octavo.targets import load_target
-from tests.networks.kernel_cases import Case, layers, written
+from tests.networks.kernel_cases import Case, layers_for, written
 from tests.oracles.c_struct import struct_fields
 from tests.oracles.device import require_device
 
@@ -40,7 +40,7 @@ SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve") for seed in (0, 1)
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    return {name: written(tmp_path_factory.mktemp(name), layers(0, 8), name, 1) for name in BOARDS}
+    return {name: written(tmp_path_factory.mktemp(name), layers_for(name, 0, 8), name, 1) for name in BOARDS}
 
 
 def runs_here(machine: str) -> bool:
@@ -94,7 +94,7 @@ def test_x86_machines(cases: dict[str, Case], machine: str, compiler: str, monke
 def test_sanitizers(tmp_path: Path, variant: str, machine: str, seed: int) -> None:
     if not runs_here(machine):
         pytest.skip(f"this machine lacks {machine}")
-    case = written(tmp_path, layers(10 + seed, 3), variant, seed)
+    case = written(tmp_path, layers_for(variant, 10 + seed, 3), variant, seed)
     case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1], MACHINES[machine]))
 
 
