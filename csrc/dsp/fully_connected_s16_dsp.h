@@ -32,13 +32,14 @@ typedef struct {
 #define OCTAVO_FULLY_CONNECTED_S16_TWO                                                                                 \
     OCTAVO_FULLY_CONNECTED_S16_ONE OCTAVO_FULLY_CONNECTED_S16_PAIR("m1", "h1", "l1")
 
+/* Twelve registers are taken, so that the end of the loop waits on the stack. */
 #define OCTAVO_FULLY_CONNECTED_S16_LOOP(body)                                                                          \
-    __asm volatile("1:\n\t" body "cmp %[x], %[end]\n\t"                                                                \
+    __asm volatile("1:\n\t" body "ldr %[x0], %[end]\n\tcmp %[x], %[x0]\n\t"                                            \
                    "bne 1b"                                                                                            \
                    : [w] "+&r"(w), [x] "+&r"(x), [m0] "+&r"(sums->mixed[0]), [h0] "+&r"(sums->above[0]),               \
                    [l0] "+&r"(sums->low[0]), [m1] "+&r"(sums->mixed[1]), [h1] "+&r"(sums->above[1]),                   \
                    [l1] "+&r"(sums->low[1]), [w0] "=&r"(w0), [w1] "=&r"(w1), [x0] "=&r"(x0), [x1] "=&r"(x1)            \
-                   : [end] "r"(end)                                                                                    \
+                   : [end] "m"(end)                                                                                    \
                    : "cc", "memory")
 #endif
 

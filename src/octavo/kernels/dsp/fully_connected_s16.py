@@ -57,9 +57,7 @@ def pack_fully_connected16(op: IntegerOp, consts: tuple[Array, ...]) -> Packed |
     return Packed(call, {"stream": _in_groups(biases(finish), words, scales(finish))})
 
 
-def _in_groups(
-    before: NDArray[np.int32], words: NDArray[np.int32], behind: NDArray[np.int32]
-) -> NDArray[np.int32]:
+def _in_groups(before: NDArray[np.int32], words: NDArray[np.int32], behind: NDArray[np.int32]) -> NDArray[np.int32]:
     """What stands before the words [pairs, fours, 2], the words, and what stands behind them, in groups of two pairs."""
     groups = [slice(i, i + 2) for i in range(0, len(words), 2)]
     parts = [part for g in groups for part in (before[g], words[g].transpose(1, 0, 2), behind[g])]
