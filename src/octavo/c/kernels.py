@@ -56,7 +56,7 @@ _SHARED = {
     "pointwise_s8_dsp": ("octavo_pointwise_s8_dsp_any", 2),
     "add_s16_dsp": ("octavo_add_s16_dsp", 3),
     "conv2d_s16_dsp": ("octavo_conv2d_s16_dsp_any", 2),
-    "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp", 5),
+    "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 5),
     "fully_connected_s16_dsp": ("octavo_fully_connected_s16_dsp", 6),
     "pointwise_s16_dsp": ("octavo_pointwise_s16_dsp_any", 2),
 }
