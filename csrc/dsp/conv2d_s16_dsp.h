@@ -10,7 +10,6 @@
 #define OCTAVO_CONV2D_S16_DSP_H
 
 #include "block_s16.h"
-#include "copy_s16.h"
 
 #define OCTAVO_CONV2D_S16_DSP_ROWS 16
 
@@ -45,7 +44,7 @@ OCTAVO_INLINE void octavo_conv2d_s16_dsp_load(
     int16_t *row = ring + (y + p->pad_top) % p->kernel_h * p->ring_row + p->pad_left * p->channels;
     x += y * p->in_w * p->in_c;
     if (p->channels == p->in_c) {
-        octavo_copy_s16(row, x, p->in_w * p->in_c);
+        memcpy(row, x, (uint32_t)(p->in_w * p->in_c) * sizeof *row);
         return;
     }
     for (int32_t i = 0; i < p->in_w; ++i, x += p->in_c, row += p->channels) {
@@ -86,7 +85,7 @@ OCTAVO_INLINE void octavo_conv2d_s16_dsp_rows(const octavo_conv2d_s16_dsp_params
         known, p->out_c, p->kernel_h, p->taps, p->stride_w * p->channels, p->wide, {p->shifted, p->act_min, p->act_max}};
     const int16_t *windows[OCTAVO_CONV2D_S16_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
-    octavo_zero_s16(ring, p->ring_size);
+    memset(ring, 0, (uint32_t)p->ring_size * sizeof *ring);
     int32_t next = 0;
     for (int32_t oy = 0; oy < p->out_h; ++oy) {
         const int32_t top = oy * p->stride_h - p->pad_top;

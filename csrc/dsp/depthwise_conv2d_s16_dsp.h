@@ -10,7 +10,6 @@
 #ifndef OCTAVO_DEPTHWISE_CONV2D_S16_DSP_H
 #define OCTAVO_DEPTHWISE_CONV2D_S16_DSP_H
 
-#include "copy_s16.h"
 #include "dot.h"
 #include "finish_s16.h"
 
@@ -60,39 +59,40 @@ OCTAVO_INLINE int32_t octavo_depthwise_conv2d_s16_dsp_is_three(const octavo_dept
 OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_load(
     const octavo_depthwise_conv2d_s16_dsp_params *p, const int16_t *x, int32_t lone, int32_t y, int16_t *row)
 {
-    int16_t *one = row + p->pad_left;
-    int16_t *two = one + p->band_h * p->row;
+    const int32_t plane = p->band_h * p->row;
     if (y < 0 || y >= p->in_h) {
         if (p->band_out < p->out_h) {
-            octavo_zero_s16(row, p->row);
-            octavo_zero_s16(row + p->band_h * p->row, p->row);
+            memset(row, 0, (uint32_t)p->row * sizeof *row);
+            memset(row + plane, 0, (uint32_t)p->row * sizeof *row);
         }
         return;
     }
     x += y * p->in_w * p->channels;
+    row += p->pad_left;
+    int32_t left = p->in_w;
     if (lone) {
-        for (int32_t i = 0; i < p->in_w; ++i, x += p->channels) {
-            one[i] = *x;
+        for (; left > 0; --left, x += p->channels) {
+            *row++ = *x;
         }
         return;
     }
-    int32_t left = p->in_w;
     if (p->pad_left % 2 == 1) {
-        *one++ = x[0];
-        *two++ = x[1];
+        row[0] = x[0];
+        row[plane] = x[1];
+        ++row;
         x += p->channels;
         --left;
     }
     OCTAVO_UNROLL_FOUR
-    for (; left >= 2; left -= 2, one += 2, two += 2, x += 2 * p->channels) {
+    for (; left >= 2; left -= 2, row += 2, x += 2 * p->channels) {
         const uint32_t before = octavo_load_bytes(x);
         const uint32_t after = octavo_load_bytes(x + p->channels);
-        octavo_store_word(one, octavo_low_lanes(before, after));
-        octavo_store_word(two, octavo_high_lanes(before, after));
+        octavo_store_word(row, octavo_low_lanes(before, after));
+        octavo_store_word(row + plane, octavo_high_lanes(before, after));
     }
     if (left > 0) {
-        *one = x[0];
-        *two = x[1];
+        row[0] = x[0];
+        row[plane] = x[1];
     }
 }
 
@@ -276,7 +276,7 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_bands(const octavo_depthwise_
     const int32_t plane = p->band_h * p->row;
     const int32_t carried = p->kernel_h - p->stride_h;
     const int32_t filter = p->kernel_h * p->kernel_w;
-    octavo_zero_s16(band, 2 * plane);
+    memset(band, 0, (uint32_t)(2 * plane) * sizeof *band);
     for (int32_t channel = 0; channel < p->channels; channel += 2) {
         const int32_t lone = channel + 1 == p->channels;
         for (int32_t first = 0; first < p->out_h; first += p->band_out) {
@@ -285,8 +285,8 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s16_dsp_bands(const octavo_depthwise_
             int32_t have = 0;
             if (first > 0 && carried > 0) {
                 const int16_t *const kept = band + p->band_out * p->stride_h * p->row;
-                octavo_copy_s16(band, kept, carried * p->row);
-                octavo_copy_s16(band + plane, kept + plane, carried * p->row);
+                memmove(band, kept, (uint32_t)(carried * p->row) * sizeof *band);
+                memmove(band + plane, kept + plane, (uint32_t)(carried * p->row) * sizeof *band);
                 have = carried;
             }
             for (; have < (rows - 1) * p->stride_h + p->kernel_h; ++have) {

@@ -123,7 +123,6 @@ def _ring(op: QConv2D16, channels: int, taps: int, block: int, ends: tuple[int, 
     ring_row = -(-ring_w * channels // 2) * 2
     # A window's last four may reach beyond its row, where the weights are zero.
     ring_size = op.kernel_h * ring_row + min(pad_right, op.pad_left) * channels + taps - op.kernel_w * channels
-    ring_size += ring_size % 2
     return Conv2D16Dsp(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
         op.pad_left, channels, ring_w, ring_row, ring_size, taps, block, *ends,
