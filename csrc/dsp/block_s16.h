@@ -44,7 +44,7 @@ OCTAVO_INLINE void octavo_dsp_block_s16(const octavo_dsp_layer_s16 *p, const int
     const octavo_word *w = (const octavo_word *)stream;
     for (int32_t o = 0; o < p->out_c; o += 2) {
         const int32_t second = p->out_c % 2 == 0 || o + 1 < p->out_c;
-        if (p->wide) {
+        if (pixels == 1 && p->wide) {
             octavo_dot_s16_wide sums;
             octavo_dot_s16_begin_wide(&sums, w);
             w += OCTAVO_DOT_S16_BIASES + first * p->taps / 2;

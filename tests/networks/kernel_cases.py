@@ -28,7 +28,7 @@ from tests.networks.integer_layers import (
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers_for", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "models_for", "written"]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -71,13 +71,18 @@ def layers(seed: int, count: int) -> list[Layer]:
     return made
 
 
-def layers_for(variant: str, seed: int, count: int) -> list[Layer]:
-    """All kinds in turn, and half as many 16x8 layers where the variant has kernels for them."""
-    made, rng = layers(seed, count), np.random.default_rng(seed)
-    if any(kernel.endswith("_s16") for kernel in VARIANTS[variant]):
-        wide = [layer for layer in layers(seed + 1000, (count + 1) // 2) if not isinstance(layer[0], QAveragePool2D)]
-        made += [*(in_int16(rng, layer) for layer in wide), *(pointwise(rng) for _ in range((count + 1) // 2))]
-    return made
+def layers16(seed: int, count: int) -> list[Layer]:
+    """16x8 layers of all kinds in turn."""
+    rng = np.random.default_rng(seed)
+    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QAveragePool2D)]
+    return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
+
+
+def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
+    """Layers of all kinds, then half as many 16x8 ones where the variant has kernels for them; a model each, so that
+    none is a function beyond what a compiler allocates registers for."""
+    wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
+    return [layers(seed, count), *([layers16(seed + 1000, (count + 1) // 2)] * wide)]
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:

@@ -54,11 +54,11 @@ _SHARED = {
     "depthwise_conv2d_s8_dsp": ("octavo_depthwise_conv2d_s8_dsp", 5),
     "fully_connected_s8_dsp": ("octavo_fully_connected_s8_dsp", 6),
     "pointwise_s8_dsp": ("octavo_pointwise_s8_dsp_any", 2),
-    "add_s16_dsp": ("octavo_add_s16_dsp", 3),
-    "conv2d_s16_dsp": ("octavo_conv2d_s16_dsp_any", 2),
-    "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 5),
-    "fully_connected_s16_dsp": ("octavo_fully_connected_s16_dsp", 6),
-    "pointwise_s16_dsp": ("octavo_pointwise_s16_dsp_any", 2),
+    "add_s16_dsp": ("octavo_add_s16_dsp", 8),
+    "conv2d_s16_dsp": ("octavo_conv2d_s16_dsp_any", 8),
+    "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 7),
+    "fully_connected_s16_dsp": ("octavo_fully_connected_s16_dsp", 9),
+    "pointwise_s16_dsp": ("octavo_pointwise_s16_dsp_any", 10),
 }
 
 KERNELS: dict[str, Kernel] = {
