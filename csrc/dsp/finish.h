@@ -15,11 +15,18 @@
 #include "simd.h"
 
 /* round is (2 zero_point + 1) << (shift - 1); shift is the low byte of its word. */
-OCTAVO_INLINE int8_t octavo_dsp_finish(int32_t twice, int32_t multiplier, int32_t round, uint32_t shift,
+OCTAVO_INLINE int32_t octavo_dsp_rounded(int32_t twice, int32_t multiplier, int32_t round, uint32_t shift,
     int32_t negative_ties, int32_t low, int32_t high)
 {
     const int32_t tie = negative_ties ? octavo_asr(twice, 31) : 0;
-    return (int8_t)octavo_dsp_clamp(octavo_asr_byte(octavo_smmlar(twice, multiplier, round + tie), shift), low, high);
+    return octavo_dsp_clamp(octavo_asr_byte(octavo_smmlar(twice, multiplier, round + tie), shift), low, high);
+}
+
+/* The same where low and high are inside int8. */
+OCTAVO_INLINE int8_t octavo_dsp_finish(int32_t twice, int32_t multiplier, int32_t round, uint32_t shift,
+    int32_t negative_ties, int32_t low, int32_t high)
+{
+    return (int8_t)octavo_dsp_rounded(twice, multiplier, round, shift, negative_ties, low, high);
 }
 
 /* What follows the weights of a pair of channels: for both 2 (bias - input zero_point * sum of weights), then both

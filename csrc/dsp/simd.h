@@ -57,17 +57,6 @@ static inline uint32_t octavo_lanes(int32_t low, int32_t high)
     return ((uint32_t)low & 0xffffu) | ((uint32_t)high << 16);
 }
 
-/* The low lanes of two words, and the high ones. */
-static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
-{
-    return (a & 0xffffu) | b << 16;
-}
-
-static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
-{
-    return a >> 16 | (b & 0xffff0000u);
-}
-
 static inline int32_t octavo_low_lane(uint32_t lanes)
 {
     return (int32_t)(int16_t)(uint16_t)lanes;
@@ -80,9 +69,29 @@ static inline int32_t octavo_high_lane(uint32_t lanes)
 
 #if OCTAVO_DSP
 
+/* The low lanes of two words, and the high ones. */
+static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
+{
+    uint32_t lanes;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(lanes) : "r"(a), "r"(b));
+    return lanes;
+}
+
+static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
+{
+    uint32_t lanes;
+    __asm("pkhtb %0, %1, %2, asr #16" : "=r"(lanes) : "r"(b), "r"(a));
+    return lanes;
+}
+
 static inline int32_t octavo_smlad(uint32_t a, uint32_t b, int32_t acc)
 {
     return __smlad((int16x2_t)a, (int16x2_t)b, acc);
+}
+
+static inline int64_t octavo_smlald(uint32_t a, uint32_t b, int64_t acc)
+{
+    return __smlald((int16x2_t)a, (int16x2_t)b, acc);
 }
 
 /* Sums and differences of the lanes, each modulo 2^16. */
@@ -131,6 +140,20 @@ static inline int32_t octavo_smmlar(int32_t a, int32_t b, int32_t c)
     return result;
 }
 
+/* a * b / 2^32 to nearest, ties up. */
+static inline int32_t octavo_smmulr(int32_t a, int32_t b)
+{
+    int32_t result;
+    __asm("smmulr %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
+/* c + floor(a * b's high lane / 2^16). */
+static inline int32_t octavo_smlawt(int32_t a, uint32_t b, int32_t c)
+{
+    return __smlawt(a, (int32_t)b, c);
+}
+
 /* floor(x / 2^n): >> of a negative number is what this compiler's manual says, an arithmetic shift. */
 static inline int32_t octavo_asr(int32_t x, int32_t n)
 {
@@ -153,6 +176,16 @@ static inline int32_t octavo_lsl_byte(int32_t x, uint32_t n)
 }
 
 #else
+
+static inline uint32_t octavo_low_lanes(uint32_t a, uint32_t b)
+{
+    return (a & 0xffffu) | b << 16;
+}
+
+static inline uint32_t octavo_high_lanes(uint32_t a, uint32_t b)
+{
+    return a >> 16 | (b & 0xffff0000u);
+}
 
 static inline int32_t octavo_asr_byte(int32_t x, uint32_t n)
 {
@@ -187,6 +220,12 @@ static inline int32_t octavo_smlad(uint32_t a, uint32_t b, int32_t acc)
     return octavo_add_wrap(octavo_add_wrap(acc, low), high);
 }
 
+static inline int64_t octavo_smlald(uint32_t a, uint32_t b, int64_t acc)
+{
+    const int64_t low = octavo_low_lane(a) * octavo_low_lane(b);
+    return acc + low + octavo_high_lane(a) * octavo_high_lane(b);
+}
+
 static inline uint32_t octavo_sxtb16(uint32_t bytes)
 {
     return octavo_lanes((int8_t)(uint8_t)bytes, (int8_t)(uint8_t)(bytes >> 16));
@@ -219,9 +258,20 @@ static inline int32_t octavo_smmlar(int32_t a, int32_t b, int32_t c)
     return octavo_add_wrap(c, (int32_t)((int64_t)(lifted >> 32) - ((int64_t)1 << 31)));
 }
 
+static inline int32_t octavo_smmulr(int32_t a, int32_t b)
+{
+    return octavo_smmlar(a, b, 0);
+}
+
+static inline int32_t octavo_smlawt(int32_t a, uint32_t b, int32_t c)
+{
+    const uint64_t lifted = (uint64_t)((int64_t)a * octavo_high_lane(b)) + ((uint64_t)1 << 47);
+    return octavo_add_wrap(c, (int32_t)((int64_t)(lifted >> 16) - ((int64_t)1 << 31)));
+}
+
 #endif
 
-/* An int32_t clamped: one instruction where the limits are those of a byte. */
+/* An int32_t clamped: one instruction where the limits are those of an int8 or int16, or their positive half. */
 static inline int32_t octavo_dsp_clamp(int32_t x, int32_t low, int32_t high)
 {
 #if OCTAVO_DSP
@@ -233,6 +283,16 @@ static inline int32_t octavo_dsp_clamp(int32_t x, int32_t low, int32_t high)
     if (low == 0 && high == 127) {
         int32_t result;
         __asm("usat %0, #7, %1" : "=r"(result) : "r"(x));
+        return result;
+    }
+    if (low == -32768 && high == 32767) {
+        int32_t result;
+        __asm("ssat %0, #16, %1" : "=r"(result) : "r"(x));
+        return result;
+    }
+    if (low == 0 && high == 32767) {
+        int32_t result;
+        __asm("usat %0, #15, %1" : "=r"(result) : "r"(x));
         return result;
     }
 #endif

@@ -29,19 +29,24 @@ from tests.networks.integer_layers import (
     random_inputs,
     side_by_side,
 )
+from tests.networks.integer_layers16 import in_int16, pointwise
 
 TARGET = load_target("cortex-m4")
 
 
-def layers(seed: int, count: int) -> list[Layer]:
+def layers(seed: int, count: int, wide: bool = False) -> list[Layer]:
+    """All kinds in turn; with ``wide`` 16x8 ones."""
     rng = np.random.default_rng(seed)
     kinds = (lambda: convolution(rng), lambda: convolution(rng, (1, 1)), lambda: depthwise(rng), lambda: add(rng))
-    return [kind() for _ in range(count) for kind in (*kinds, lambda: fully_connected(rng))]
+    narrow = [kind() for _ in range(count) for kind in (*kinds, lambda: fully_connected(rng))]
+    return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))] if wide else narrow
 
 
-def written(folder: Path, seed: int, count: int, optimize: str) -> tuple[IntegerModel, np.ndarray, np.ndarray]:
+def written(
+    folder: Path, seed: int, count: int, optimize: str, wide: bool = False
+) -> tuple[IntegerModel, np.ndarray, np.ndarray]:
     """The C of some layers side by side, inputs as bytes, and what the integer executor makes of them."""
-    model = side_by_side(layers(seed, count))
+    model = side_by_side(layers(seed, count, wide))
     program = specialize(model, TARGET)
     macs = {node.name: index for index, node in enumerate(program.graph.nodes)}
     inputs = random_inputs(model, 3, np.random.default_rng(seed))
@@ -54,20 +59,23 @@ def written(folder: Path, seed: int, count: int, optimize: str) -> tuple[Integer
     return program, pack(model.graph, ends[0], inputs), pack(model.graph, ends[1], outputs)
 
 
+@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
 @pytest.mark.parametrize("optimize", ["balanced", "size"])
-def test_the_same_integers(tmp_path: Path, optimize: str, device: None) -> None:
-    _, inputs, expected = written(tmp_path, 0, 6, optimize)
+def test_the_same_integers(tmp_path: Path, optimize: str, wide: bool, device: None) -> None:
+    _, inputs, expected = written(tmp_path, 0, 8 if wide else 6, optimize, wide)
     source = (tmp_path / "src" / "model.c").read_text()
     shared = [name for name, kernel in KERNELS.items() if f"OCTAVO_SHARED void model_{name}(" in source]
     if optimize == "size":
-        assert shared == [name for name, kernel in KERNELS.items() if kernel.shared], "every shared form is tested"
+        forms = [name for name, kernel in KERNELS.items() if kernel.shared and ("_s16" in name) == wide]
+        assert shared == forms, "every shared form is tested"
     with HostModel(tmp_path) as host:
         np.testing.assert_array_equal(host.run(inputs), expected)
     np.testing.assert_array_equal(run_on_board(tmp_path, TARGET, inputs).outputs, expected)
 
 
-def test_sanitizers(tmp_path: Path) -> None:
-    _, inputs, expected = written(tmp_path, 1, 6, "size")
+@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
+def test_sanitizers(tmp_path: Path, wide: bool) -> None:
+    _, inputs, expected = written(tmp_path, 1, 8 if wide else 6, "size", wide)
     np.testing.assert_array_equal(sanitized_run(tmp_path, inputs, expected.shape[1]), expected)
 
 

@@ -1,9 +1,10 @@
-"""The distances of convolutions and fully connected layers, against their C loops written out byte by byte."""
+"""The distances of convolutions and fully connected layers, against their C loops written out element by element."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from octavo.kernels.specialize import specialize
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Distance
 from octavo.targets import load_target
-from tests.networks.integer_layers import convolution, depthwise, fully_connected, side_by_side
+from tests.networks.integer_layers import Layer, convolution, depthwise, fully_connected, side_by_side
+from tests.networks.integer_layers16 import in_int16, pointwise
 from tests.oracles.access_order import Step, safe_shifts
 
 Loop = Callable[[Any], Iterator[Step]]
@@ -24,12 +26,12 @@ def span(first: int, count: int) -> set[int]:
 
 
 def pixels(image_w: int, channels: int, y: int, columns: range, start: int, count: int) -> set[int]:
-    """Bytes of some channels of the pixels of a row."""
+    """Elements of some channels of the pixels of a row."""
     return {(y * image_w + x) * channels + start + c for x in columns for c in range(count)}
 
 
 def window(p: Any, oy: int, ox: int, channels: int, start: int, count: int) -> set[int]:
-    """Bytes of some channels of the taps that are inside the image."""
+    """Elements of some channels of the taps that are inside the image."""
     taps = [
         (oy * p.stride_h - p.pad_top + ky * p.dilation_h, ox * p.stride_w - p.pad_left + kx * p.dilation_w)
         for ky in range(p.kernel_h)
@@ -66,6 +68,13 @@ def blocks(p: Any, block: int) -> Iterator[Step]:
     order = [(i, block) for i in range(0, p.pixels - rest, block)] + ([(p.pixels - rest, rest)] if rest else [])
     for first, n in reversed(order) if p.backward else order:
         yield span(first * p.in_c, n * p.in_c), span(first * p.out_c, n * p.out_c)
+
+
+def pointwise_s16_dsp(p: Any) -> Iterator[Step]:
+    for read, written in blocks(p, p.block):
+        first, n = min(written) // p.out_c, len(written) // p.out_c
+        for o in range(0, p.out_c, 2):
+            yield read, pixels(1, p.out_c, first, range(n), o, min(2, p.out_c - o))
 
 
 def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
@@ -106,16 +115,17 @@ def depthwise_conv2d_s8_mve(p: Any) -> Iterator[Step]:
         yield from strip(p, p.channels, p.channels, first, lanes, lanes)
 
 
-def depthwise_conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+def depthwise_conv2d_dsp(p: Any, group: int) -> Iterator[Step]:
     carried = p.kernel_h - p.stride_h
-    for channel in range(p.channels):
+    for channel in range(0, p.channels, group):
+        n = min(group, p.channels - channel)
         for first in range(0, p.out_h, p.band_out):
             rows = min(p.band_out, p.out_h - first)
             top = first * p.stride_h - p.pad_top
             have = carried if first > 0 and carried > 0 else 0
             needed = range(top + have, top + (rows - 1) * p.stride_h + p.kernel_h)
-            read = [pixels(p.in_w, p.channels, y, range(p.in_w), channel, 1) for y in needed if 0 <= y < p.in_h]
-            write = [pixels(p.out_w, p.channels, first + i, range(p.out_w), channel, 1) for i in range(rows)]
+            read = [pixels(p.in_w, p.channels, y, range(p.in_w), channel, n) for y in needed if 0 <= y < p.in_h]
+            write = [pixels(p.out_w, p.channels, first + i, range(p.out_w), channel, n) for i in range(rows)]
             yield set().union(*read), set().union(*write)
 
 
@@ -140,20 +150,46 @@ LOOPS: dict[str, Loop] = {
     "conv2d_s8_dsp": conv2d_s8_dsp,
     "conv2d_s8_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
     "depthwise_conv2d_s8": depthwise_conv2d_s8,
-    "depthwise_conv2d_s8_dsp": depthwise_conv2d_s8_dsp,
+    "depthwise_conv2d_s8_dsp": lambda p: depthwise_conv2d_dsp(p, 1),
     "depthwise_conv2d_s8_mve": depthwise_conv2d_s8_mve,
     "fully_connected_s8": fully_connected_s8,
     "fully_connected_s8_dsp": fully_connected_s8_dsp,
     "fully_connected_s8_mve": fully_connected_s8_mve,
     "pointwise_s8_dsp": lambda p: blocks(p, p.block),
     "pointwise_s8_mve": lambda p: blocks(p, 2),
+    "conv2d_s16": conv2d_s8,
+    "conv2d_s16_dsp": conv2d_s8_dsp,
+    "depthwise_conv2d_s16": depthwise_conv2d_s8,
+    "depthwise_conv2d_s16_dsp": lambda p: depthwise_conv2d_dsp(p, 2),
+    "fully_connected_s16": fully_connected_s8,
+    "fully_connected_s16_dsp": fully_connected_s8_dsp,
+    "pointwise_s16_dsp": pointwise_s16_dsp,
 }
+
+
+def convolution16(rng: np.random.Generator, kernel: tuple[int, int] | None = None) -> Layer:
+    """Every second one pointwise with channels in fours."""
+    return pointwise(rng) if kernel else in_int16(rng, convolution(rng))
+
+
+def depthwise16(rng: np.random.Generator) -> Layer:
+    return in_int16(rng, depthwise(rng))
+
+
+def fully_connected16(rng: np.random.Generator) -> Layer:
+    return in_int16(rng, fully_connected(rng))
+
+
+def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
+    """The bytes of elements that have ``size``."""
+    for step in steps:
+        yield tuple({size * i + byte for i in part for byte in range(size)} for part in step)  # type: ignore[misc]
 
 
 def small(kind: Callable[..., Any], rng: np.random.Generator) -> Any:
     """A random layer whose bytes can be looked at one by one."""
     while True:
-        layer = kind(rng, (1, 1)) if kind is convolution and rng.integers(0, 2) else kind(rng)
+        layer = kind(rng, (1, 1)) if kind in (convolution, convolution16) and rng.integers(0, 2) else kind(rng)
         if max(np.prod(layer[1][0].shape), np.prod(layer[3])) <= 400:
             return layer
 
@@ -166,23 +202,37 @@ def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
     return specialize(model, replace(load_target("cortex-m4"), features=features))
 
 
-@pytest.mark.parametrize("variant", ["dsp", "mve"])
-def test_pointwise_convolutions_of_both_directions_are_among_them(variant: str) -> None:
-    ops = [node.op for node in program(convolution, variant).graph.nodes]
-    assert {op.backward for op in ops if op.kernel == f"pointwise_s8_{variant}"} == {0, 1}
+@pytest.mark.parametrize(
+    ("kind", "kernel"),
+    [
+        (convolution, "pointwise_s8_dsp"),
+        (convolution, "pointwise_s8_mve"),
+        (convolution16, "pointwise_s16_dsp"),
+    ],
+)
+def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable[..., Any], kernel: str) -> None:
+    ops = [node.op for node in program(kind, kernel.rsplit("_", 1)[1]).graph.nodes]
+    assert {op.backward for op in ops if op.kernel == kernel} == {0, 1}
 
 
-@pytest.mark.parametrize("variant", ["portable", "dsp", "mve"])
-@pytest.mark.parametrize("kind", [convolution, depthwise, fully_connected], ids=lambda kind: kind.__name__)
+NARROW = (convolution, depthwise, fully_connected)
+WIDE = (convolution16, depthwise16, fully_connected16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "variant"),
+    [*product(NARROW, ("portable", "dsp", "mve")), *product(WIDE, ("portable", "dsp"))],
+)
 def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:
     model = program(kind, variant)
     for node in model.graph.nodes:
         found: Distance = node.op.overlaps()[0]
         reach = 2 + max(model.graph.types[value].nbytes for value in (node.inputs[0], node.outputs[0]))
-        safe = safe_shifts(LOOPS[node.op.kernel](node.op), reach)
+        steps = in_bytes(LOOPS[node.op.kernel](node.op), np.dtype(node.op.dtype).itemsize)
+        safe = safe_shifts(steps, reach)
         allowed = {shift for shift in range(-reach, reach + 1) if found.allows(shift)}
         assert allowed <= safe, node.op
         nearer = {1 - found.below, found.above - 1} - ({0} if found.same else set())
         assert not safe & nearer or len(safe) == 2 * reach + 1, node.op
-        if node.op.kernel in ("depthwise_conv2d_s8_dsp", "depthwise_conv2d_s8_mve"):
+        if node.op.kernel in ("depthwise_conv2d_s8_dsp", "depthwise_conv2d_s16_dsp", "depthwise_conv2d_s8_mve"):
             assert found.allows(0) == (0 in safe), node.op

@@ -23,11 +23,11 @@ from octavo.ops.integer.conv2d import QConv2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
-from tests.kernels.test_variants import layers
 from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
+from tests.networks.kernel_cases import layers, layers16
 from tests.oracles.device import require_device
 
-BOARDS = {"dsp": "cortex-m4", "mve": "cortex-m55"}
+BOARDS = {"dsp": "cortex-m4", "dsp 16x8": "cortex-m4", "mve": "cortex-m55"}
 Shift = Callable[[Distance], int]
 SHIFTS: dict[str, Shift] = {
     "below": lambda distance: -distance.below,
@@ -42,8 +42,9 @@ NEARER: dict[str, Shift] = {
 
 def programs(variant: str, seed: int, count: int) -> tuple[IntegerModel, IntegerModel]:
     """Random layers side by side, and the same with the kernels of a variant."""
-    model = side_by_side(layers(seed, count))
-    return model, specialize(model, replace(load_target(BOARDS[variant]), features=(variant,)))
+    feature, _, wide = variant.partition(" ")
+    model = side_by_side(layers16(seed, count) if wide else layers(seed, count))
+    return model, specialize(model, replace(load_target(BOARDS[variant]), features=(feature,)))
 
 
 def distances(program: IntegerModel, node: Node) -> dict[int, Distance]:
@@ -87,7 +88,7 @@ def written(
 def wrong(program: IntegerModel, got: np.ndarray, expected: np.ndarray) -> list[Node]:
     """Layers of whose output some byte differs."""
     makers = program.graph.producers()
-    sizes = [program.graph.types[name].size for name in program.graph.outputs]
+    sizes = [program.graph.types[name].nbytes for name in program.graph.outputs]
     ends = np.cumsum(sizes)
     differs = (got != expected).any(axis=0)
     parts = zip(program.graph.outputs, ends, sizes, strict=True)
@@ -136,7 +137,7 @@ def test_one_byte_nearer_is_refused_and_wrong(tmp_path: Path, variant: str, plac
     samples, expected = written(tmp_path, pair, nearer)
     with HostModel(tmp_path) as host:
         seen = {node.op.kernel for node in wrong(pair[1], host.run(samples), expected)}
-    assert seen >= {node.op.kernel for node in pair[1].graph.nodes if node.op.kernel.endswith(f"_{variant}")}
+    assert seen >= {node.op.kernel for node in pair[1].graph.nodes if node.op.kernel.endswith(f"_{variant.split()[0]}")}
 
 
 def test_the_shared_copy_has_room_for_its_pixels(tmp_path: Path) -> None:

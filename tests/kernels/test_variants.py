@@ -14,7 +14,7 @@ from octavo.device.emulator import run_on_board
 from octavo.device.host import HostModel, sanitized_run
 from octavo.kernels.specialize import VARIANTS
 from octavo.targets import load_target
-from tests.networks.kernel_cases import Case, layers, written
+from tests.networks.kernel_cases import Case, models_for, written
 from tests.oracles.c_struct import struct_fields
 from tests.oracles.device import require_device
 
@@ -39,8 +39,11 @@ SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve") for seed in (0, 1)
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    return {name: written(tmp_path_factory.mktemp(name), layers(0, 8), name, 1) for name in BOARDS}
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Case]]:
+    return {
+        name: [written(tmp_path_factory.mktemp(name), made, name, 1) for made in models_for(name, 0, 8)]
+        for name in BOARDS
+    }
 
 
 def runs_here(machine: str) -> bool:
@@ -55,18 +58,21 @@ def test_every_variant_is_tested() -> None:
 
 
 @pytest.mark.parametrize("variant", BOARDS)
-def test_almost_every_layer_gets_its_kernel(cases: dict[str, Case], variant: str) -> None:
+def test_almost_every_layer_gets_its_kernel(cases: dict[str, list[Case]], variant: str) -> None:
     """Of the layers that the variant knows; those that it refuses are portable."""
-    after = {node.name: node.op.kernel for node in cases[variant].program.graph.nodes}
-    known = [node for node in cases[variant].model.graph.nodes if node.op.kernel in VARIANTS[variant]]
-    fast = [node for node in known if KERNELS[after[node.name]].variant == variant]
-    assert len(fast) > 0.9 * len(known)
-    assert {node.op.kernel for node in fast} == set(VARIANTS[variant])
+    seen = set()
+    for case in cases[variant]:
+        after = {node.name: node.op.kernel for node in case.program.graph.nodes}
+        known = [node for node in case.model.graph.nodes if node.op.kernel in VARIANTS[variant]]
+        fast = [node for node in known if KERNELS[after[node.name]].variant == variant]
+        assert len(fast) > 0.9 * len(known)
+        seen |= {node.op.kernel for node in fast}
+    assert seen == set(VARIANTS[variant])
 
 
 @pytest.mark.parametrize("variant", BOARDS)
-def test_structs_equal_dataclasses_and_every_kernel_is_reached(cases: dict[str, Case], variant: str) -> None:
-    nodes = cases[variant].program.graph.nodes
+def test_structs_equal_dataclasses_and_every_kernel_is_reached(cases: dict[str, list[Case]], variant: str) -> None:
+    nodes = [node for case in cases[variant] for node in case.program.graph.nodes]
     ops = {node.op.kernel: node.op for node in nodes if KERNELS[node.op.kernel].variant != "portable"}
     assert set(ops) == {name for name, kernel in KERNELS.items() if kernel.variant == variant}
     for kernel, op in ops.items():
@@ -74,32 +80,37 @@ def test_structs_equal_dataclasses_and_every_kernel_is_reached(cases: dict[str, 
 
 
 @pytest.mark.parametrize("variant", BOARDS)
-def test_host(cases: dict[str, Case], variant: str) -> None:
-    with HostModel(cases[variant].folder) as host:
-        cases[variant].check(host.run(cases[variant].inputs))
+def test_host(cases: dict[str, list[Case]], variant: str) -> None:
+    for case in cases[variant]:
+        with HostModel(case.folder) as host:
+            case.check(host.run(case.inputs))
 
 
 @X86_ONLY
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("machine", MACHINES)
-def test_x86_machines(cases: dict[str, Case], machine: str, compiler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_x86_machines(
+    cases: dict[str, list[Case]], machine: str, compiler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if shutil.which(compiler) is None or not runs_here(machine):
         pytest.skip(f"{compiler} is not installed, or this machine lacks {machine}")
     monkeypatch.setenv("CC", compiler)
-    with HostModel(cases["x86"].folder, MACHINES[machine]) as host:
-        cases["x86"].check(host.run(cases["x86"].inputs))
+    (case,) = cases["x86"]
+    with HostModel(case.folder, MACHINES[machine]) as host:
+        case.check(host.run(case.inputs))
 
 
 @pytest.mark.parametrize(("variant", "machine", "seed"), SANITIZED)
 def test_sanitizers(tmp_path: Path, variant: str, machine: str, seed: int) -> None:
     if not runs_here(machine):
         pytest.skip(f"this machine lacks {machine}")
-    case = written(tmp_path, layers(10 + seed, 3), variant, seed)
-    case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1], MACHINES[machine]))
+    for index, made in enumerate(models_for(variant, 10 + seed, 3)):
+        case = written(tmp_path / str(index), made, variant, seed)
+        case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1], MACHINES[machine]))
 
 
 @pytest.mark.parametrize(("variant", "name"), [(variant, name) for variant, names in BOARDS.items() for name in names])
-def test_boards(cases: dict[str, Case], variant: str, name: str) -> None:
+def test_boards(cases: dict[str, list[Case]], variant: str, name: str) -> None:
     require_device(name)
-    case = cases[variant]
-    case.check(run_on_board(case.folder, load_target(name), case.inputs).outputs)
+    for case in cases[variant]:
+        case.check(run_on_board(case.folder, load_target(name), case.inputs).outputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,22 +160,24 @@ def side_by_side(layers: Sequence[Layer]) -> IntegerModel:
     for i, (op, moving, constants, shape) in enumerate(layers):
         names = [f"x{i}_{j}" for j in range(len(moving))]
         fixed = [f"c{i}_{j}" for j in range(len(constants))]
-        types |= dict(zip(names, moving, strict=True)) | {f"y{i}": TensorType(shape, "int8")}
+        types |= dict(zip(names, moving, strict=True)) | {f"y{i}": TensorType(shape, op.dtype)}
         consts |= dict(zip(fixed, constants, strict=True))
         types |= {n: TensorType(v.shape, str(v.dtype)) for n, v in zip(fixed, constants, strict=True)}
         nodes.append(Node(f"layer{i}", op, (*names, *fixed), (f"y{i}",), f"layer{i}"))
         inputs += names
         outputs.append(f"y{i}")
     graph = Graph("layers", tuple(inputs), tuple(outputs), tuple(nodes), types, consts)
-    plain = QParams("int8", np.ones(1, np.float32), np.zeros(1, np.int64))
-    return IntegerModel(graph, {name: replace(plain) for name in graph.activations()})
+    one, zero = np.ones(1, np.float32), np.zeros(1, np.int64)
+    return IntegerModel(graph, {name: QParams(types[name].dtype, one, zero) for name in graph.activations()})
 
 
-def random_inputs(model: IntegerModel, count: int, rng: np.random.Generator) -> dict[str, NDArray[np.int8]]:
-    """Random samples [count, ...], the first all -128 and the second all 127."""
-    made = {}
+def random_inputs(model: IntegerModel, count: int, rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    """Random samples [count, ...], the first all of the smallest number and the second all of the largest."""
+    made: dict[str, NDArray[np.generic]] = {}
     for name in model.graph.inputs:
-        x = rng.integers(-128, 128, (count, *model.graph.types[name].shape[1:])).astype(np.int8)
-        x[0], x[1] = -128, 127
+        type_ = model.graph.types[name]
+        limits = np.iinfo(type_.dtype)
+        x = rng.integers(limits.min, limits.max + 1, (count, *type_.shape[1:])).astype(type_.dtype)
+        x[0], x[1] = limits.min, limits.max
         made[name] = x
     return made

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from octavo.c.emit import emit
-from octavo.kernels.specialize import specialize
+from octavo.kernels.specialize import VARIANTS, specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
+from octavo.ops.integer.pool2d import QAveragePool2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
@@ -25,8 +26,9 @@ from tests.networks.integer_layers import (
     random_inputs,
     side_by_side,
 )
+from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "models_for", "written"]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -47,7 +49,7 @@ class Case:
         graph, start = self.program.graph, 0
         makers = {node.outputs[0]: node for node in graph.nodes}
         for value in graph.outputs:
-            stop = start + graph.types[value].size
+            stop = start + graph.types[value].nbytes
             np.testing.assert_array_equal(
                 got[:, start:stop], self.expected[:, start:stop], err_msg=str(makers[value].op)
             )
@@ -67,6 +69,20 @@ def layers(seed: int, count: int) -> list[Layer]:
             average_pool(rng),
         ]
     return made
+
+
+def layers16(seed: int, count: int) -> list[Layer]:
+    """16x8 layers of all kinds in turn."""
+    rng = np.random.default_rng(seed)
+    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QAveragePool2D)]
+    return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
+
+
+def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
+    """Layers of all kinds, then half as many 16x8 ones where the variant has kernels for them; a model each, so that
+    none is a function beyond what a compiler allocates registers for."""
+    wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
+    return [layers(seed, count), *([layers16(seed + 1000, (count + 1) // 2)] * wide)]
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:

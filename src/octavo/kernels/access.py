@@ -7,9 +7,14 @@ from numpy.typing import NDArray
 
 from octavo.memory import Distance, Spans, distance
 
-__all__ = ["group_by_group", "new_rows", "pixel_blocks", "pixels_at", "row_blocks"]
+__all__ = ["group_by_group", "in_elements", "new_rows", "pixel_blocks", "pixels_at", "row_blocks"]
 
 Integers = NDArray[np.int64]
+
+
+def in_elements(elements: Distance, size: int) -> Distance:
+    """A distance in elements of ``size`` bytes, in bytes."""
+    return elements._replace(below=size * elements.below, above=size * elements.above)
 
 
 def new_rows(in_h: int, out_h: int, kernel_h: int, stride_h: int, pad_top: int, step: int = 1) -> Spans:
@@ -33,9 +38,11 @@ def pixel_blocks(pixels: int, in_c: int, out_c: int, block: int, backward: int, 
     return distance((in_c * first, in_c * end), pixels_at(first, end, out_c, stride))
 
 
-def row_blocks(rows: int, row: int, channels: int, block: int, group: int) -> Distance:
-    """``block`` rows of ``row`` elements are read for each ``group`` of output channels, which is written then."""
-    first, channel = np.arange(0, rows, block, dtype=np.int64)[:, None], np.arange(0, channels, group, dtype=np.int64)
+def row_blocks(rows: int, row: int, channels: int, block: int, group: int, backward: int = 0) -> Distance:
+    """``block`` rows of ``row`` elements are read for each ``group`` of output channels, which is written then; or so
+    from the last block to the first."""
+    first = np.arange(0, rows, block, dtype=np.int64)[:: -1 if backward else 1, None]
+    channel = np.arange(0, channels, group, dtype=np.int64)
     end = np.minimum(first + block, rows)
     reads = row * first + 0 * channel, row * end + 0 * channel
     last = np.minimum(channel + group, channels)

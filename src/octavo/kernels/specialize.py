@@ -7,9 +7,13 @@ from dataclasses import replace
 
 from octavo.ir.graph import Array, Node, TensorType
 from octavo.kernels.dsp.add import pack_add
+from octavo.kernels.dsp.add_s16 import pack_add16
 from octavo.kernels.dsp.conv2d import pack_conv2d
+from octavo.kernels.dsp.conv2d_s16 import pack_conv2d16
 from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
+from octavo.kernels.dsp.depthwise_conv2d_s16 import pack_depthwise_conv2d16
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
+from octavo.kernels.dsp.fully_connected_s16 import pack_fully_connected16
 from octavo.kernels.mve.add import pack_add as pack_add_mve
 from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_average_pool2d_mve
 from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
@@ -35,9 +39,13 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "winograd": {"conv2d_s8": pack_conv2d_winograd},
     "dsp": {
         "add_s8": pack_add,
+        "add_s16": pack_add16,
         "conv2d_s8": pack_conv2d,
+        "conv2d_s16": pack_conv2d16,
         "depthwise_conv2d_s8": pack_depthwise_conv2d,
+        "depthwise_conv2d_s16": pack_depthwise_conv2d16,
         "fully_connected_s8": pack_fully_connected,
+        "fully_connected_s16": pack_fully_connected16,
     },
     "mve": {
         "add_s8": pack_add_mve,
