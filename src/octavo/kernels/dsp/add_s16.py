@@ -49,7 +49,7 @@ def pack_add16(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A sum of two tensors of one shape.
 
     Operands are at most 2^30 before they are scaled by at most a half: twice their sum is at least -2^31, and below
-    2^31 because 2^15 is no int16. The product of that with a multiplier is at most 2^30, and the half that is added 2^29.
+    2^31 because 2^15 is no int16. The product of that with a multiplier is at most 2^30, what is added to it 2^29.
     """
     if type(op) is not QAdd16 or op.stride1 != op.stride2 or consts:
         return None
