@@ -55,37 +55,63 @@ OCTAVO_INLINE void octavo_conv2d_s8_dsp_load(
     }
 }
 
-/* The layer by blocks of this many pixels; known says that the compiler sees the parameters. */
-OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params *p, const int8_t *x,
-    const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known, int32_t bits)
+/* A layer's parameters as the blocks of a row need them; known says that the compiler sees them. */
+OCTAVO_INLINE octavo_dsp_layer octavo_conv2d_s8_dsp_layer(
+    const octavo_conv2d_s8_dsp_params *p, int32_t known, int32_t bits)
 {
     const octavo_dsp_layer layer = {known, bits, p->out_c, p->out_stride, p->kernel_h, p->taps, p->stride_w * p->channels,
         p->exact_segments, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
+    return layer;
+}
+
+/* All rows of the image that row oy of the output needs, into the ring; next is the first that no row before needed.
+ * Gives where the row's windows begin in each of them. */
+OCTAVO_INLINE void octavo_conv2d_s8_dsp_rows(const octavo_conv2d_s8_dsp_params *p, const int8_t *x, int32_t oy,
+    int16_t *ring, int32_t *next, const int16_t **rows)
+{
+    const int32_t top = oy * p->stride_h - p->pad_top;
+    for (*next = octavo_max(*next, top); *next < top + p->kernel_h; ++*next) {
+        octavo_conv2d_s8_dsp_load(p, x, *next, ring);
+    }
+    for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
+        rows[ky] = ring + (oy * p->stride_h + ky) % p->kernel_h * p->ring_row;
+    }
+}
+
+/* A row of the output by blocks of this many pixels; windows begin at rows. */
+OCTAVO_INLINE void octavo_conv2d_s8_dsp_row(const octavo_conv2d_s8_dsp_params *p, const octavo_dsp_layer *layer,
+    const int32_t *stream, int32_t block, const int16_t *const *rows, int8_t *out)
+{
     const int16_t *windows[OCTAVO_CONV2D_S8_DSP_ROWS];
+    for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
+        windows[ky] = rows[ky];
+    }
+    for (int32_t left = p->out_w; left >= block; left -= block) {
+        octavo_dsp_pixels(layer, stream, block, windows, out);
+        out += block * p->out_stride;
+        for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
+            windows[ky] += block * layer->stride;
+        }
+    }
+    const int32_t rest = p->out_w % block;
+    if (rest > 0) {
+        octavo_dsp_pixels(layer, stream, layer->known ? rest : 1, windows, out);
+    }
+}
+
+/* The layer by blocks of this many pixels. */
+OCTAVO_INLINE void octavo_conv2d_s8_dsp_blocks(const octavo_conv2d_s8_dsp_params *p, const int8_t *x,
+    const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known, int32_t bits)
+{
+    const octavo_dsp_layer layer = octavo_conv2d_s8_dsp_layer(p, known, bits);
+    const int16_t *rows[OCTAVO_CONV2D_S8_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
     octavo_fill_s16(ring, p->ring_size, p->input_zero_point);
     int32_t next = -p->pad_top;
     for (int32_t oy = 0; oy < p->out_h; ++oy) {
-        const int32_t top = oy * p->stride_h - p->pad_top;
-        for (next = octavo_max(next, top); next < top + p->kernel_h; ++next) {
-            octavo_conv2d_s8_dsp_load(p, x, next, ring);
-        }
-        for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
-            windows[ky] = ring + (oy * p->stride_h + ky) % p->kernel_h * p->ring_row;
-        }
-        int32_t left = p->out_w;
-        for (; left >= block; left -= block) {
-            octavo_dsp_pixels(&layer, stream, block, windows, out);
-            out += block * p->out_stride;
-            for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
-                windows[ky] += block * layer.stride;
-            }
-        }
-        const int32_t rest = p->out_w % block;
-        if (rest > 0) {
-            octavo_dsp_pixels(&layer, stream, known ? rest : 1, windows, out);
-            out += rest * p->out_stride;
-        }
+        octavo_conv2d_s8_dsp_rows(p, x, oy, ring, &next, rows);
+        octavo_conv2d_s8_dsp_row(p, &layer, stream, block, rows, out);
+        out += p->out_w * p->out_stride;
     }
 }
 

@@ -12,6 +12,7 @@
 #define OCTAVO_DEPTHWISE_CONV2D_S8_DSP_H
 
 #include "finish.h"
+#include "log2.h"
 #include "widen.h"
 
 /* Words of a kernel row: pairs of taps for a window that starts at a word, and for one that starts inside a word. */
@@ -172,15 +173,30 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_taps(
     }
 }
 
-OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *x,
-    const int8_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch)
+/* A channel's weights of a byte, or 4-bit codes of powers of two. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_weights(const octavo_depthwise_conv2d_s8_dsp_params *p,
+    const int8_t *weights, int32_t channel, int32_t bits, octavo_depthwise_conv2d_s8_dsp_channel *c)
+{
+    const int32_t taps = p->kernel_h * p->kernel_w;
+    if (bits == 4) {
+        int8_t levels[OCTAVO_DEPTHWISE_CONV2D_S8_DSP_ROWS * OCTAVO_DEPTHWISE_CONV2D_S8_DSP_ROWS];
+        octavo_log2_levels((const uint8_t *)weights + channel * ((taps + 1) / 2), taps, levels);
+        octavo_depthwise_conv2d_s8_dsp_taps(p, levels, c);
+    } else {
+        octavo_depthwise_conv2d_s8_dsp_taps(p, weights + channel * taps, c);
+    }
+}
+
+OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_channels(const octavo_depthwise_conv2d_s8_dsp_params *p,
+    const int8_t *x, const int8_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch,
+    int32_t bits)
 {
     int16_t *const band = (int16_t *)scratch;
     const int32_t carried = p->kernel_h - p->stride_h;
     octavo_fill_s16(band, p->band_h * p->row, p->input_zero_point);
     for (int32_t channel = 0; channel < p->channels; ++channel) {
         octavo_depthwise_conv2d_s8_dsp_channel c;
-        octavo_depthwise_conv2d_s8_dsp_taps(p, weights + channel * p->kernel_h * p->kernel_w, &c);
+        octavo_depthwise_conv2d_s8_dsp_weights(p, weights, channel, bits, &c);
         c.bias = scale[2 * channel];
         c.multiplier = scale[2 * channel + 1];
         c.shift = (uint32_t)shift[channel];
@@ -207,6 +223,12 @@ OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_
             }
         }
     }
+}
+
+OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *x,
+    const int8_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch)
+{
+    octavo_depthwise_conv2d_s8_dsp_channels(p, x, weights, scale, shift, out, scratch, 8);
 }
 
 #endif /* OCTAVO_DEPTHWISE_CONV2D_S8_DSP_H */

@@ -41,6 +41,7 @@ _PORTABLE = (
 _DSP = (
     "add_s8_dsp", "conv2d_s8_dsp", "conv2d_w4_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp",
     "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
+    "conv2d_log2_dsp", "depthwise_conv2d_log2_dsp", "fully_connected_log2_dsp", "pointwise_log2_dsp",
     "add_s16_dsp", "conv2d_s16_dsp", "depthwise_conv2d_s16_dsp", "fully_connected_s16_dsp", "pointwise_s16_dsp",
 )  # fmt: skip
 _WINOGRAD = ("conv2d_s8_winograd",)
@@ -59,6 +60,10 @@ _SHARED = {
     "conv2d_w4_dsp": ("octavo_conv2d_w4_dsp_any", 2),
     "fully_connected_w4_dsp": ("octavo_fully_connected_w4_dsp", 6),
     "pointwise_w4_dsp": ("octavo_pointwise_w4_dsp_any", 2),
+    "conv2d_log2_dsp": ("octavo_conv2d_log2_dsp_any", 2),
+    "depthwise_conv2d_log2_dsp": ("octavo_depthwise_conv2d_log2_dsp", 5),
+    "fully_connected_log2_dsp": ("octavo_fully_connected_log2_dsp", 6),
+    "pointwise_log2_dsp": ("octavo_pointwise_log2_dsp_any", 2),
     "add_s16_dsp": ("octavo_add_s16_dsp", 8),
     "conv2d_s16_dsp": ("octavo_conv2d_s16_dsp_any", 8),
     "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 7),
