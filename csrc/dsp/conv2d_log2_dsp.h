@@ -1,7 +1,7 @@
 /* conv2d_s8_dsp with weights that are powers of two; the stream of words as in log2.h, a segment a kernel row.
  *
- * A pair of channels is written out behind the ring, where its words begin at a multiple of 4, and computed for a whole
- * row of the output.
+ * A pair of channels is written out behind the ring, where its words begin at a multiple of 4, and computed for as many
+ * rows of the output as find all they need in the ring.
  */
 #ifndef OCTAVO_CONV2D_LOG2_DSP_H
 #define OCTAVO_CONV2D_LOG2_DSP_H
@@ -16,20 +16,23 @@ OCTAVO_INLINE void octavo_conv2d_log2_dsp_blocks(const octavo_conv2d_log2_dsp_pa
     const int32_t *stream, int8_t *out, void *scratch, int32_t block, int32_t known)
 {
     const octavo_dsp_layer whole = octavo_conv2d_s8_dsp_layer(p, known, 8);
-    const int16_t *rows[OCTAVO_CONV2D_S8_DSP_ROWS];
     int16_t *const ring = (int16_t *)scratch;
     int32_t *const pair = (int32_t *)scratch + (p->ring_size + 1) / 2;
+    const int32_t step = (p->ring_h - p->kernel_h) / p->stride_h + 1;
     octavo_fill_s16(ring, p->ring_size, p->input_zero_point);
     int32_t next = -p->pad_top;
-    for (int32_t oy = 0; oy < p->out_h; ++oy) {
+    for (int32_t oy = 0; oy < p->out_h; oy += step) {
+        const int32_t count = octavo_min(step, p->out_h - oy);
         const octavo_word *codes = (const octavo_word *)stream;
-        octavo_conv2d_s8_dsp_rows(p, x, oy, ring, &next, rows);
+        octavo_conv2d_s8_dsp_rows(p, x, oy, count, ring, &next);
         for (int32_t o = 0; o < p->out_c; o += 2) {
             const octavo_dsp_layer layer = octavo_log2_layer(&whole, o);
             codes = octavo_log2_pair(codes, p->kernel_h * p->taps / 4, pair);
-            octavo_conv2d_s8_dsp_row(p, &layer, pair, block, rows, out + o);
+            for (int32_t i = 0; i < count; ++i) {
+                octavo_conv2d_s8_dsp_row(p, &layer, pair, block, ring, oy + i, out + i * p->out_w * p->out_stride + o);
+            }
         }
-        out += p->out_w * p->out_stride;
+        out += count * p->out_w * p->out_stride;
     }
 }
 

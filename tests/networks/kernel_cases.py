@@ -93,8 +93,8 @@ def layers4(seed: int, count: int) -> list[Layer]:
 
 
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
-    """Layers of all kinds, then fewer 16x8 ones and ones of 4-bit weights where the variant has kernels for them; a model
-    each, so that none is a function beyond what a compiler allocates registers for."""
+    """Layers of all kinds, then fewer 16x8 ones and ones of 4-bit weights where the variant has kernels for them; a
+    model each, so that none is a function beyond what a compiler allocates registers for."""
     wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
     narrow = f"conv2d_log2_{variant}" in KERNELS
     return [

@@ -35,7 +35,9 @@ __all__ = [
 _MAX_ROWS = 16
 _MAX_STRIDE = 510  # int16 elements: the reach of an LDRD
 _BLOCK_BYTES = 1536
-"""Of the pixels for which a pair of channels is written out once, where more than one block goes into it."""
+"""Most working memory for more pixels than must be, so that a pair of channels is written out less often."""
+_ENOUGH_PIXELS = 32
+"""For which a pair of channels is written out once: more would gain less than a twentieth."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Conv2DDsp(Placeable):
     pad_top: int
     pad_left: int
     channels: int
+    ring_h: int
     ring_w: int
     ring_row: int
     ring_size: int
@@ -70,10 +73,12 @@ class Conv2DDsp(Placeable):
     kernel: ClassVar[str] = "conv2d_s8_dsp"
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
-        """A row of the output is written when all rows of the image that it needs are in the ring."""
-        fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top)
-        row, written = self.in_w * self.in_c, self.out_w * np.arange(self.out_h + 1)
-        writes = pixels_at(written[:-1], written[1:], self.out_c, self.out_stride)
+        """Rows of the output are written when all rows of the image that they need are in the ring."""
+        step = (self.ring_h - self.kernel_h) // self.stride_h + 1
+        fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top, step)
+        row, first = self.in_w * self.in_c, np.arange(0, self.out_h, step, dtype=np.int64)
+        last = np.minimum(first + step, self.out_h)
+        writes = pixels_at(self.out_w * first, self.out_w * last, self.out_c, self.out_stride)
         return {0: distance((row * fresh, row * end), writes)}
 
     def scratch(self) -> int:
@@ -218,12 +223,18 @@ def _ring(
     pad_right = max(0, (op.out_w - 1) * op.stride_w + op.kernel_w - op.pad_left - op.in_w)
     ring_w = op.pad_left + op.in_w + max(0, pad_right - op.pad_left)
     ring_row = -(-ring_w * channels // 2) * 2
+    ring_h = op.kernel_h + (_rows(op, ring_row) - 1) * op.stride_h if coding is _LOG2 else op.kernel_h
     # A window's last four may reach beyond its row, where the weights are zero.
-    ring_size = op.kernel_h * ring_row + min(pad_right, op.pad_left) * channels + taps - op.kernel_w * channels
+    ring_size = ring_h * ring_row + min(pad_right, op.pad_left) * channels + taps - op.kernel_w * channels
     stride = op.stride_w * channels
     block = min(coding.pixels if stride <= _MAX_STRIDE else 1, op.out_w)
     return coding.conv2d(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, channels, ring_w, ring_row, ring_size, taps, block, exact_segments,
-        op.input_zero_point, *ends,
+        op.pad_left, channels, ring_h, ring_w, ring_row, ring_size, taps, block, exact_segments, op.input_zero_point, *ends,
     )  # fmt: skip
+
+
+def _rows(op: QConv2D, ring_row: int) -> int:
+    """Rows of the output for which a pair of channels is written out once."""
+    more = _BLOCK_BYTES // (2 * ring_row * op.stride_h)
+    return min(op.out_h, -(-_ENOUGH_PIXELS // op.out_w), 1 + more)
