@@ -96,7 +96,7 @@ def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
     """Layers of all kinds, then fewer 16x8 ones and ones of 4-bit weights where the variant has kernels for them; a
     model each, so that none is a function beyond what a compiler allocates registers for."""
     wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
-    narrow = f"conv2d_log2_{variant}" in KERNELS
+    narrow = f"conv2d_w4_{variant}" in KERNELS
     return [
         *([layers(seed, count)] * ("add_s8" in VARIANTS[variant])),
         *([layers16(seed + 1000, (count + 1) // 2)] * wide),
