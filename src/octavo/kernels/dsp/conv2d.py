@@ -230,7 +230,8 @@ def _ring(
     block = min(coding.pixels if stride <= _MAX_STRIDE else 1, op.out_w)
     return coding.conv2d(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, channels, ring_h, ring_w, ring_row, ring_size, taps, block, exact_segments, op.input_zero_point, *ends,
+        op.pad_left, channels, ring_h, ring_w, ring_row, ring_size, taps, block, exact_segments,
+        op.input_zero_point, *ends,
     )  # fmt: skip
 
 

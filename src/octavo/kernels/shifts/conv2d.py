@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -74,22 +74,27 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A convolution without groups of 4-bit weights, or powers of two."""
     if type(op) is not QConv2D or op.groups != 1:
         return None
-    window = (op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.dilation_h, op.dilation_w, op.pad_top, op.pad_left)
-    return _packed(op, (op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c), window, consts)
+    size = (
+        op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w,
+        op.dilation_h, op.dilation_w, op.pad_top, op.pad_left,
+    )  # fmt: skip
+    return _packed(op, size, consts)
 
 
 def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A fully connected layer of 4-bit weights, or powers of two: a convolution of 1 x 1 over its rows."""
     if type(op) is not QFullyConnected:
         return None
-    size = (1, op.rows, op.in_features, 1, op.rows, op.out_features)
-    return _packed(op, size, (1, 1, 1, 1, 1, 1, 0, 0), consts)
+    return _packed(op, (1, op.rows, op.in_features, 1, op.rows, op.out_features, 1, 1, 1, 1, 1, 1, 0, 0), consts)
 
 
-def _packed(op: Any, size: tuple[int, ...], window: tuple[int, ...], consts: tuple[Array, ...]) -> Packed | None:
-    """None also where an accumulator that begins with the folded zero point may leave 32 bits."""
+def _packed(op: Any, size: Sequence[int], consts: tuple[Array, ...]) -> Packed | None:
+    """The call for sizes from in_h to pad_left.
+
+    None also where an accumulator that begins with the folded zero point may leave 32 bits.
+    """
     weights, bias, multiplier, shift = consts
-    w = weights.astype(np.int64).reshape(size[-1], -1)
+    w = weights.astype(np.int64).reshape(len(bias), -1)
     powers_of_two = are_powers_of_two(w)
     if not powers_of_two and np.abs(w).max() >= _SIGN:
         return None
@@ -98,18 +103,20 @@ def _packed(op: Any, size: tuple[int, ...], window: tuple[int, ...], consts: tup
         return None
     codes = log2_codes(w) if powers_of_two else np.abs(w) + _SIGN * (w < 0)
     words = _words(codes)
-    ends = (op.input_zero_point, op.output_zero_point, op.act_min, op.act_max, size[-1])
+    zero_points = op.input_zero_point, op.output_zero_point
+    sizes = *size, _EIGHT * words.shape[1], int(powers_of_two), *zero_points, op.act_min, op.act_max, len(bias)
     packed: dict[str, Array] = {
         "codes": words,
         "bias": folded.astype(np.int32),
         "multiplier": np.broadcast_to(multiplier, folded.shape).astype(np.int32),
         "shift": np.broadcast_to(shift, folded.shape).astype(np.int8),
     }
-    return Packed(Conv2DW4Shifts(*size, *window, _EIGHT * words.shape[1], int(powers_of_two), *ends), packed)
+    return Packed(Conv2DW4Shifts(*sizes), packed)
 
 
 def _words(codes: NDArray[np.int64]) -> NDArray[np.int32]:
     """[O, words] of codes [O, taps], eight a word, the first in the lowest bits."""
     taps = codes.shape[1]
     eights = np.pad(codes, ((0, 0), (0, -taps % _EIGHT))).reshape(len(codes), -1, _EIGHT)
-    return (eights << 4 * np.arange(_EIGHT)).sum(axis=2).astype(np.uint32).view(np.int32)
+    words = (eights << 4 * np.arange(_EIGHT)).sum(axis=2)
+    return np.asarray(words.astype(np.uint32).view(np.int32), np.int32)
