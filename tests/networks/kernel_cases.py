@@ -87,7 +87,7 @@ def layers4(seed: int, count: int) -> list[Layer]:
     made = []
     for i in range(count):
         for weights in (in_int4, in_log2):
-            kernel = (1, 1) if i % 2 == 0 else None
+            kernel = (1, 1) if i % 3 == 0 else None
             made += [weights(rng, layer) for layer in (convolution(rng, kernel), depthwise(rng), fully_connected(rng))]
     return made
 
