@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from octavo.kernels.log2 import are_powers_of_two, log2_bytes, log2_codes
-from octavo.kernels.specialize import specialize
+from octavo.kernels.specialize import VARIANTS, keeps_four_bits, specialize
 from octavo.ops.base import IntegerOp
 from octavo.targets import load_target
 from tests.networks.integer_layers import (
@@ -89,3 +89,12 @@ def test_codes_take_half_the_bytes() -> None:
     for halved in (in_log2(rng, layer), in_int4(rng, layer)):
         assert kernel_of(halved, "dsp")[1] == pytest.approx(whole - 512 * 64 // 2, abs=64)
         assert kernel_of(halved, "shifts")[1] < 0.56 * whole
+
+
+@pytest.mark.parametrize("feature", [(), *((name,) for name in VARIANTS if "add_s8" in VARIANTS[name]), ("shifts",)])
+def test_what_is_said_of_a_target_is_what_its_kernels_store(feature: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(6)
+    op, *rest = KINDS["pointwise"](rng)
+    layer: Layer = op, *rest
+    fewer = kernel_of(in_int4(rng, layer), *feature)[1] < 0.8 * kernel_of(layer, *feature)[1]
+    assert keeps_four_bits(replace(load_target("cortex-m4"), features=feature)) == fewer

@@ -34,7 +34,7 @@ BOARDS = {
     "mve": "cortex-m55",
     "shifts 4-bit": "cortex-m0",
 }
-LAYERS = {"": layers, "16x8": layers16, "4-bit": lambda seed, count: layers4(seed + 2, (count + 1) // 2)}
+LAYERS = {"": layers, "16x8": layers16, "4-bit": lambda seed, count: layers4(seed + 2, (count + 3) // 2)}
 """Of a variant by its second word."""
 Shift = Callable[[Distance], int]
 SHIFTS: dict[str, Shift] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -81,15 +82,21 @@ def layers16(seed: int, count: int) -> list[Layer]:
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 
-def layers4(seed: int, count: int) -> list[Layer]:
+def layers4(seed: int, pairs: int) -> list[Layer]:
     """Linear layers of all kinds, in turn with weights of four bits and with powers of two."""
     rng = np.random.default_rng(seed)
     made = []
-    for i in range(count):
+    for i in range(pairs):
         for weights in (in_int4, in_log2):
-            kernel = (1, 1) if i % 3 == 0 else None
-            made += [weights(rng, layer) for layer in (convolution(rng, kernel), depthwise(rng), fully_connected(rng))]
+            first = convolution(rng) if i % 2 else _pointwise(rng)
+            made += [weights(rng, layer) for layer in (first, depthwise(rng), fully_connected(rng))]
     return made
+
+
+def _pointwise(rng: np.random.Generator) -> Layer:
+    """A convolution of one pixel without strides."""
+    made = (convolution(rng, (1, 1)) for _ in count())
+    return next(layer for layer in made if (layer[0].stride_h, layer[0].stride_w) == (1, 1))  # type: ignore[attr-defined]
 
 
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
