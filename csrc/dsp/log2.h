@@ -31,13 +31,10 @@ OCTAVO_INLINE uint32_t octavo_log2_lanes(uint32_t codes, int32_t first)
     return octavo_low_lanes((uint32_t)h0, (uint32_t)h1);
 }
 
-/* count weights of their own, two a byte, the first in the upper half: the table has their levels, too, where a is 0. */
-OCTAVO_INLINE void octavo_log2_levels(const uint8_t *codes, int32_t count, int8_t *levels)
+/* A weight of its own among codes two a byte, the first in the upper half: it is the lane where a is 0. */
+OCTAVO_INLINE int32_t octavo_log2_level(const int8_t *codes, int32_t i)
 {
-    OCTAVO_UNROLL
-    for (int32_t i = 0; i < count; ++i) {
-        levels[i] = (int8_t)octavo_log2_pairs[codes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
-    }
+    return octavo_log2_pairs[(uint32_t)(uint8_t)codes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15u];
 }
 
 /* Words of lanes from fours of taps, then the record; returns where the next pair begins. */
