@@ -14,7 +14,15 @@ from octavo.kernels.specialize import specialize
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Distance
 from octavo.targets import load_target
-from tests.networks.integer_layers import Layer, convolution, depthwise, fully_connected, side_by_side
+from tests.networks.integer_layers import (
+    Layer,
+    convolution,
+    depthwise,
+    fully_connected,
+    in_int4,
+    in_log2,
+    side_by_side,
+)
 from tests.networks.integer_layers16 import in_int16, pointwise
 from tests.oracles.access_order import Step, safe_shifts
 
@@ -77,17 +85,35 @@ def pointwise_s16_dsp(p: Any) -> Iterator[Step]:
             yield read, pixels(1, p.out_c, first, range(n), o, min(2, p.out_c - o))
 
 
-def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+def ring(p: Any, step: int) -> Iterator[Step]:
+    """Rows of conv2d_s8_dsp, ``step`` of them at a time."""
     following = -p.pad_top
-    for oy in range(p.out_h):
+    for oy in range(0, p.out_h, step):
         read: set[int] = set()
+        rows = min(step, p.out_h - oy)
         top = oy * p.stride_h - p.pad_top
         following = max(following, top)
-        while following < top + p.kernel_h:
+        while following < top + (rows - 1) * p.stride_h + p.kernel_h:
             if 0 <= following < p.in_h:
                 read |= span(following * p.in_w * p.in_c, p.in_w * p.in_c)
             following += 1
-        yield read, span(oy * p.out_w * p.out_c, p.out_w * p.out_c)
+        yield read, span(oy * p.out_w * p.out_c, rows * p.out_w * p.out_c)
+
+
+def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+    yield from ring(p, 1)
+
+
+def conv2d_log2_dsp(p: Any) -> Iterator[Step]:
+    """The ring has room for as many rows more as the last of them needs."""
+    yield from ring(p, 1 + (p.ring_h - p.kernel_h) // p.stride_h)
+
+
+def conv2d_w4_shifts(p: Any) -> Iterator[Step]:
+    for pixel in range(0, p.out_h * p.out_w, 2):
+        both = range(pixel, min(pixel + 2, p.out_h * p.out_w))
+        read = [window(p, *divmod(i, p.out_w), p.in_c, 0, p.in_c) for i in both]
+        yield set().union(*read), pixels(1, p.out_c, pixel, range(len(both)), 0, p.out_c)
 
 
 def strip_row(p: Any, y: int, channels: int, start: int, count: int) -> set[int]:
@@ -157,6 +183,14 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s8_mve": fully_connected_s8_mve,
     "pointwise_s8_dsp": lambda p: blocks(p, p.block),
     "pointwise_s8_mve": lambda p: blocks(p, 2),
+    "conv2d_log2_dsp": conv2d_log2_dsp,
+    "conv2d_w4_dsp": conv2d_s8_dsp,
+    "conv2d_w4_shifts": conv2d_w4_shifts,
+    "depthwise_conv2d_log2_dsp": lambda p: depthwise_conv2d_dsp(p, 1),
+    "fully_connected_log2_dsp": fully_connected_s8_dsp,
+    "fully_connected_w4_dsp": fully_connected_s8_dsp,
+    "pointwise_log2_dsp": lambda p: blocks(p, p.block),
+    "pointwise_w4_dsp": lambda p: blocks(p, p.block),
     "conv2d_s16": conv2d_s8,
     "conv2d_s16_dsp": conv2d_s8_dsp,
     "depthwise_conv2d_s16": depthwise_conv2d_s8,
@@ -180,6 +214,21 @@ def fully_connected16(rng: np.random.Generator) -> Layer:
     return in_int16(rng, fully_connected(rng))
 
 
+def coded(weights: Callable[..., Layer], kind: Callable[..., Layer]) -> Callable[..., Layer]:
+    """The kind's layers with such weights."""
+
+    def made(rng: np.random.Generator, *kernel: tuple[int, int]) -> Layer:
+        return weights(rng, kind(rng, *kernel))
+
+    made.__name__ = f"{kind.__name__}_{weights.__name__}"
+    return made
+
+
+convolution_int4, fully_connected_int4 = coded(in_int4, convolution), coded(in_int4, fully_connected)
+convolution_log2, fully_connected_log2 = coded(in_log2, convolution), coded(in_log2, fully_connected)
+depthwise_log2 = coded(in_log2, depthwise)
+
+
 def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
     """The bytes of elements that have ``size``."""
     for step in steps:
@@ -188,8 +237,9 @@ def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
 
 def small(kind: Callable[..., Any], rng: np.random.Generator) -> Any:
     """A random layer whose bytes can be looked at one by one."""
+    convolutions = (convolution, convolution_int4, convolution_log2, convolution16)
     while True:
-        layer = kind(rng, (1, 1)) if kind in (convolution, convolution16) and rng.integers(0, 2) else kind(rng)
+        layer = kind(rng, (1, 1)) if kind in convolutions and rng.integers(0, 2) else kind(rng)
         if max(np.prod(layer[1][0].shape), np.prod(layer[3])) <= 400:
             return layer
 
@@ -207,6 +257,7 @@ def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
     [
         (convolution, "pointwise_s8_dsp"),
         (convolution, "pointwise_s8_mve"),
+        (convolution_log2, "pointwise_log2_dsp"),
         (convolution16, "pointwise_s16_dsp"),
     ],
 )
@@ -216,12 +267,19 @@ def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable
 
 
 NARROW = (convolution, depthwise, fully_connected)
+INT4 = (convolution_int4, fully_connected_int4)
+LOG2 = (convolution_log2, depthwise_log2, fully_connected_log2)
 WIDE = (convolution16, depthwise16, fully_connected16)
 
 
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [*product(NARROW, ("portable", "dsp", "mve")), *product(WIDE, ("portable", "dsp"))],
+    [
+        *product(NARROW, ("portable", "dsp", "mve")),
+        *product(WIDE, ("portable", "dsp")),
+        *product((*INT4, *LOG2), ("dsp",)),
+        (convolution_log2, "shifts"),
+    ],
 )
 def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:
     model = program(kind, variant)

@@ -25,6 +25,8 @@ __all__ = [
     "convolution",
     "depthwise",
     "fully_connected",
+    "in_int4",
+    "in_log2",
     "random_inputs",
     "side_by_side",
 ]
@@ -150,6 +152,31 @@ def average_pool(rng: np.random.Generator) -> Layer:
         int(rng.integers(0, 2)), limits["input_zero_point"],
     )  # fmt: skip
     return op, [TensorType((1, h, w, c), "int8")], [], (1, out_h, out_w, c)
+
+
+def in_int4(rng: np.random.Generator, layer: Layer) -> Layer:
+    """A linear layer with weights of four bits: most of them in [-7, 7]."""
+    return _with_weights(layer, rng.integers(-7, 8, layer[2][0].shape))
+
+
+def in_log2(rng: np.random.Generator, layer: Layer) -> Layer:
+    """A linear layer whose weights are powers of two, or 0, with a 64 among them."""
+    sizes = np.where(rng.integers(0, 8, layer[2][0].shape) == 0, 0, 2 ** rng.integers(0, 7, layer[2][0].shape))
+    sizes.reshape(-1)[0] = 64
+    return _with_weights(layer, sizes * rng.choice([-1, 1], sizes.shape))
+
+
+def _with_weights(layer: Layer, weights: NDArray[np.int64]) -> Layer:
+    """The layer with other weights and the same dead channels."""
+    op, moving, (before, *rest), shape = layer
+    return op, moving, [np.where(_dead(op, before), 0, weights).astype(np.int8), *rest], shape
+
+
+def _dead(op: IntegerOp, weights: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where a channel of the output has no weights but zeros."""
+    axis = 3 if isinstance(op, QDepthwiseConv2D) else 0
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    return np.asarray((weights == 0).all(axis=others, keepdims=True))
 
 
 def side_by_side(layers: Sequence[Layer]) -> IntegerModel:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from octavo.c.emit import emit
+from octavo.c.kernels import KERNELS
 from octavo.kernels.specialize import VARIANTS, specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
@@ -23,12 +25,14 @@ from tests.networks.integer_layers import (
     convolution,
     depthwise,
     fully_connected,
+    in_int4,
+    in_log2,
     random_inputs,
     side_by_side,
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "models_for", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "layers4", "models_for", "written"]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -78,11 +82,33 @@ def layers16(seed: int, count: int) -> list[Layer]:
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 
+def layers4(seed: int, pairs: int) -> list[Layer]:
+    """Linear layers of all kinds, in turn with weights of four bits and with powers of two."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(pairs):
+        for weights in (in_int4, in_log2):
+            first = convolution(rng) if i % 2 else _pointwise(rng)
+            made += [weights(rng, layer) for layer in (first, depthwise(rng), fully_connected(rng))]
+    return made
+
+
+def _pointwise(rng: np.random.Generator) -> Layer:
+    """A convolution of one pixel without strides."""
+    made = (convolution(rng, (1, 1)) for _ in count())
+    return next(layer for layer in made if (layer[0].stride_h, layer[0].stride_w) == (1, 1))  # type: ignore[attr-defined]
+
+
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
-    """Layers of all kinds, then half as many 16x8 ones where the variant has kernels for them; a model each, so that
-    none is a function beyond what a compiler allocates registers for."""
+    """Layers of all kinds, then fewer 16x8 ones and ones of 4-bit weights where the variant has kernels for them; a
+    model each, so that none is a function beyond what a compiler allocates registers for."""
     wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
-    return [layers(seed, count), *([layers16(seed + 1000, (count + 1) // 2)] * wide)]
+    narrow = f"conv2d_w4_{variant}" in KERNELS
+    return [
+        *([layers(seed, count)] * ("add_s8" in VARIANTS[variant])),
+        *([layers16(seed + 1000, (count + 1) // 2)] * wide),
+        *([layers4(seed + 2000, (count + 3) // 4)] * narrow),
+    ]
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:

@@ -41,6 +41,7 @@ _PORTABLE = (
 _DSP = (
     "add_s8_dsp", "conv2d_s8_dsp", "conv2d_w4_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp",
     "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
+    "conv2d_log2_dsp", "depthwise_conv2d_log2_dsp", "fully_connected_log2_dsp", "pointwise_log2_dsp",
     "add_s16_dsp", "conv2d_s16_dsp", "depthwise_conv2d_s16_dsp", "fully_connected_s16_dsp", "pointwise_s16_dsp",
 )  # fmt: skip
 _WINOGRAD = ("conv2d_s8_winograd",)
@@ -48,6 +49,7 @@ _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
     "pointwise_s8_mve",
 )  # fmt: skip
+_SHIFTS = ("conv2d_w4_shifts",)
 _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
 
 _SHARED = {
@@ -59,6 +61,11 @@ _SHARED = {
     "conv2d_w4_dsp": ("octavo_conv2d_w4_dsp_any", 2),
     "fully_connected_w4_dsp": ("octavo_fully_connected_w4_dsp", 6),
     "pointwise_w4_dsp": ("octavo_pointwise_w4_dsp_any", 2),
+    "conv2d_log2_dsp": ("octavo_conv2d_log2_dsp_any", 2),
+    "depthwise_conv2d_log2_dsp": ("octavo_depthwise_conv2d_log2_dsp", 5),
+    "fully_connected_log2_dsp": ("octavo_fully_connected_log2_dsp", 6),
+    "pointwise_log2_dsp": ("octavo_pointwise_log2_dsp_any", 2),
+    "conv2d_w4_shifts": ("octavo_conv2d_w4_shifts", 2),
     "add_s16_dsp": ("octavo_add_s16_dsp", 8),
     "conv2d_s16_dsp": ("octavo_conv2d_s16_dsp_any", 8),
     "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 7),
@@ -73,6 +80,7 @@ KERNELS: dict[str, Kernel] = {
         ("dsp", _DSP),
         ("winograd", _WINOGRAD),
         ("mve", _MVE),
+        ("shifts", _SHIFTS),
         ("x86", _X86),
     )
     for name in names

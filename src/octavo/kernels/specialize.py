@@ -20,6 +20,8 @@ from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.shifts.conv2d import pack_conv2d as pack_conv2d_shifts
+from octavo.kernels.shifts.conv2d import pack_fully_connected as pack_fully_connected_shifts
 from octavo.kernels.winograd.conv2d import pack_conv2d as pack_conv2d_winograd
 from octavo.kernels.x86.add import pack_add as pack_add_x86
 from octavo.kernels.x86.average_pool2d import pack_average_pool2d as pack_average_pool2d_x86
@@ -33,7 +35,7 @@ from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
 
-__all__ = ["Chosen", "packed", "specialize"]
+__all__ = ["Chosen", "keeps_four_bits", "packed", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "winograd": {"conv2d_s8": pack_conv2d_winograd},
@@ -54,6 +56,7 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
         "fully_connected_s8": pack_fully_connected_mve,
     },
+    "shifts": {"conv2d_s8": pack_conv2d_shifts, "fully_connected_s8": pack_fully_connected_shifts},
     "x86": {
         "add_s8": pack_add_x86,
         "average_pool2d_s8": pack_average_pool2d_x86,
@@ -64,6 +67,8 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 }
 """By feature of a target and kernel of an integer operator."""
 
+_FOUR_BITS = ("dsp", "shifts")
+"""Features whose convolutions and fully connected layers keep weights of four bits two a byte."""
 
 Chosen = dict[tuple[str, IntegerOp], Packed | None]
 """What was found for a node of a graph and its operator."""
@@ -119,6 +124,11 @@ def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target
     read = dict.fromkeys(value for stage in stages for value in stage.node.inputs if value in consts)
     inputs = (op.inputs[0], *read)
     return replace(node, op=replace(op, stages=tuple(stages), inputs=inputs), inputs=inputs)
+
+
+def keeps_four_bits(target: Target) -> bool:
+    """Whether the C for the target stores 4-bit weights of convolutions in four bits, and not in a byte."""
+    return next((name in _FOUR_BITS for name in target.features if "conv2d_s8" in VARIANTS.get(name, {})), False)
 
 
 def packed(op: IntegerOp, consts: tuple[Array, ...], target: Target) -> Packed | None:

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from octavo.kernels.dsp.constants import Finish
 
-__all__ = ["EXACT", "channels_in_pairs", "fits_a_lane", "lane_words", "pack_words", "records"]
+__all__ = ["EXACT", "RECORD", "channels_in_pairs", "fits_a_lane", "in_lanes", "lane_words", "pack_words", "records"]
 
 EXACT = 2**23
 """Sums of products must stay below this, so that a pair's two sums can be told apart."""
+
+RECORD = 5
+"""Words that follow a pair's weights."""
 
 _ORDERS = {True: (0, 2, 1, 3), False: (0, 1, 2, 3)}
 
@@ -33,9 +36,14 @@ def pack_words(pairs: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
     return lane_words(256 * pairs[:, 0] + pairs[:, 1], fours)
 
 
+def in_lanes(weights: NDArray[np.int64], fours: bool) -> NDArray[np.int64]:
+    """[..., taps] as rows of four taps in the order of the lanes of two words."""
+    return weights.reshape(-1, 4)[:, _ORDERS[fours]]
+
+
 def lane_words(weights: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
     """Words of lanes [..., taps], two each; the rest as in pack_words."""
-    lanes = weights.reshape(-1, 4)[:, _ORDERS[fours]].reshape(-1, 2)
+    lanes = in_lanes(weights, fours).reshape(-1, 2)
     words = (lanes[:, 0] & 0xFFFF) | (lanes[:, 1] & 0xFFFF) << 16
     return words.astype(np.uint32).view(np.int32)
 
