@@ -16,6 +16,7 @@ from octavo.memory import Distance
 from octavo.targets import load_target
 from tests.networks.integer_layers import (
     Layer,
+    apart,
     convolution,
     depthwise,
     fully_connected,
@@ -104,6 +105,11 @@ def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
     yield from ring(p, 1)
 
 
+def conv2d_apart_dsp(p: Any) -> Iterator[Step]:
+    """Rows of a kernel as high as the ring."""
+    yield from ring(replace(p, kernel_h=p.ring_h), 1)
+
+
 def conv2d_log2_dsp(p: Any) -> Iterator[Step]:
     """The ring has room for as many rows more as the last of them needs."""
     yield from ring(p, 1 + (p.ring_h - p.kernel_h) // p.stride_h)
@@ -183,6 +189,7 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s8_mve": fully_connected_s8_mve,
     "pointwise_s8_dsp": lambda p: blocks(p, p.block),
     "pointwise_s8_mve": lambda p: blocks(p, 2),
+    "conv2d_apart_dsp": conv2d_apart_dsp,
     "conv2d_log2_dsp": conv2d_log2_dsp,
     "conv2d_w4_dsp": conv2d_s8_dsp,
     "conv2d_w4_shifts": conv2d_w4_shifts,
@@ -277,7 +284,7 @@ WIDE = (convolution16, depthwise16, fully_connected16)
     [
         *product(NARROW, ("portable", "dsp", "mve")),
         *product(WIDE, ("portable", "dsp")),
-        *product((*INT4, *LOG2), ("dsp",)),
+        *product((*INT4, *LOG2, apart), ("dsp",)),
         (convolution_log2, "shifts"),
     ],
 )

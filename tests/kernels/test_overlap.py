@@ -24,17 +24,23 @@ from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
 from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
-from tests.networks.kernel_cases import ALIGNMENT, layers, layers4, layers16
+from tests.networks.kernel_cases import ALIGNMENT, layers, layers4, layers16, layers_apart
 from tests.oracles.device import require_device
 
 BOARDS = {
     "dsp": "cortex-m4",
     "dsp 16x8": "cortex-m4",
     "dsp 4-bit": "cortex-m4",
+    "dsp apart": "cortex-m4",
     "mve": "cortex-m55",
     "shifts 4-bit": "cortex-m0",
 }
-LAYERS = {"": layers, "16x8": layers16, "4-bit": lambda seed, count: layers4(seed + 2, (count + 1) // 2)}
+LAYERS = {
+    "": layers,
+    "16x8": layers16,
+    "4-bit": lambda seed, count: layers4(seed + 2, (count + 1) // 2),
+    "apart": lambda seed, count: layers_apart(seed, 3 * count),
+}
 """Of a variant by its second word."""
 Shift = Callable[[Distance], int]
 SHIFTS: dict[str, Shift] = {

@@ -21,6 +21,7 @@ from octavo.ops.integer.pool2d import QAveragePool2D
 __all__ = [
     "Layer",
     "add",
+    "apart",
     "average_pool",
     "convolution",
     "depthwise",
@@ -106,6 +107,25 @@ def depthwise(rng: np.random.Generator, kernel: tuple[int, int] | None = None) -
     )  # fmt: skip
     constants = _constants(rng, (1, kh, kw, c), c, 3, per_channel)
     return op, [TensorType((1, h, w, c), "int8")], constants, (1, out_h, out_w, c)
+
+
+def apart(rng: np.random.Generator) -> Layer:
+    """A convolution with groups, dilation or both, or a depthwise one of several outputs a channel."""
+    kind = int(rng.integers(0, 4))
+    groups = 1 if kind == 0 else int(rng.integers(2, 6))
+    inside, outside = (1, int(rng.integers(2, 5))) if kind == 3 else (int(v) for v in rng.integers(1, 18, 2))
+    dilation_h, dilation_w = (1, 1) if kind == 1 else (int(v) for v in rng.integers(1, 4, 2))
+    (h, w), (kh, kw), (sh, sw) = ((int(v) for v in rng.integers(*ends, 2)) for ends in ((1, 11), (1, 5), (1, 3)))
+    top, out_h = _window(rng, h, (kh - 1) * dilation_h + 1, sh)
+    left, out_w = _window(rng, w, (kw - 1) * dilation_w + 1, sw)
+    in_c, out_c, per_channel = groups * inside, groups * outside, int(rng.integers(0, 2))
+    shapes = (h, w, in_c, out_h, out_w, out_c, kh, kw, sh, sw, dilation_h, dilation_w, top, left)
+    moving, out = [TensorType((1, h, w, in_c), "int8")], (1, out_h, out_w, out_c)
+    if kind == 3:
+        multiplied = QDepthwiseConv2D(*shapes, outside, per_channel, **_limits(rng))
+        return multiplied, moving, _constants(rng, (1, kh, kw, out_c), out_c, 3, per_channel), out
+    op = QConv2D(*shapes, groups, per_channel, **_limits(rng))
+    return op, moving, _constants(rng, (out_c, kh, kw, inside), out_c, 0, per_channel), out
 
 
 def fully_connected(rng: np.random.Generator) -> Layer:

@@ -21,6 +21,7 @@ from octavo.targets import load_target
 from tests.networks.integer_layers import (
     Layer,
     add,
+    apart,
     average_pool,
     convolution,
     depthwise,
@@ -32,7 +33,7 @@ from tests.networks.integer_layers import (
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "layers4", "models_for", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "layers4", "layers_apart", "models_for", "written"]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -93,6 +94,12 @@ def layers4(seed: int, pairs: int) -> list[Layer]:
     return made
 
 
+def layers_apart(seed: int, count: int) -> list[Layer]:
+    """Convolutions whose taps lie apart."""
+    rng = np.random.default_rng(seed)
+    return [apart(rng) for _ in range(count)]
+
+
 def _pointwise(rng: np.random.Generator) -> Layer:
     """A convolution of one pixel without strides."""
     made = (convolution(rng, (1, 1)) for _ in count())
@@ -108,6 +115,7 @@ def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
         *([layers(seed, count)] * ("add_s8" in VARIANTS[variant])),
         *([layers16(seed + 1000, (count + 1) // 2)] * wide),
         *([layers4(seed + 2000, (count + 3) // 4)] * narrow),
+        *([layers_apart(seed + 3000, 2 * count)] * (f"conv2d_apart_{variant}" in KERNELS)),
     ]
 
 

@@ -39,8 +39,8 @@ _PORTABLE = (
 )  # fmt: skip
 
 _DSP = (
-    "add_s8_dsp", "conv2d_s8_dsp", "conv2d_w4_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp",
-    "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
+    "add_s8_dsp", "conv2d_s8_dsp", "conv2d_apart_dsp", "conv2d_w4_dsp", "depthwise_conv2d_s8_dsp",
+    "fully_connected_s8_dsp", "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
     "conv2d_log2_dsp", "depthwise_conv2d_log2_dsp", "fully_connected_log2_dsp", "pointwise_log2_dsp",
     "add_s16_dsp", "conv2d_s16_dsp", "depthwise_conv2d_s16_dsp", "fully_connected_s16_dsp", "pointwise_s16_dsp",
 )  # fmt: skip
@@ -55,6 +55,7 @@ _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2
 _SHARED = {
     "add_s8_dsp": ("octavo_add_s8_dsp", 3),
     "conv2d_s8_dsp": ("octavo_conv2d_s8_dsp_any", 2),
+    "conv2d_apart_dsp": ("octavo_conv2d_apart_dsp_any", 2),
     "depthwise_conv2d_s8_dsp": ("octavo_depthwise_conv2d_s8_dsp", 5),
     "fully_connected_s8_dsp": ("octavo_fully_connected_s8_dsp", 6),
     "pointwise_s8_dsp": ("octavo_pointwise_s8_dsp_any", 2),

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from octavo.ir.graph import Array
 from octavo.kernels.access import new_rows, pixel_blocks, pixels_at
 from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.dsp.conv2d_apart import pack_apart
 from octavo.kernels.dsp.log2 import log2_words, pair_bytes
 from octavo.kernels.dsp.nibbles import EXACT_NIBBLES, nibble_records, nibble_words, nibbles_are_exact
-from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
+from octavo.kernels.dsp.words import EXACT, channels_in_pairs, exact_segments, fits_a_lane, pack_words, records
 from octavo.kernels.log2 import are_powers_of_two
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
@@ -165,9 +166,11 @@ _LOG2 = _Coding(Conv2DLog2Dsp, PointwiseLog2Dsp, 3)
 
 
 def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
-    """A convolution without groups and dilation whose sums are proved exact."""
-    if type(op) is not QConv2D or op.groups != 1 or (op.dilation_h, op.dilation_w) != (1, 1) or op.kernel_h > _MAX_ROWS:
+    """A convolution whose sums are proved exact."""
+    if type(op) is not QConv2D or op.kernel_h > _MAX_ROWS:
         return None
+    if op.groups != 1 or (op.dilation_h, op.dilation_w) != (1, 1):
+        return pack_apart(op, consts)
     weights, *rest = consts
     finish = finish_constants(op, weights.astype(np.int64).reshape(op.out_c, -1), *rest)
     if finish is None:
@@ -181,35 +184,27 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     found = _words(np.pad(w, ((0, 0), (0, 0), (0, taps - w.shape[-1]))), op.in_c % 4 == 0 and channels == op.in_c)
     if found is None:
         return None
-    words, coding, exact_segments = found
+    words, coding, exact = found
     ends_of_groups = nibble_records(finish) if coding is _INT4 else records(finish)
     packed: dict[str, Array] = {"stream": np.concatenate([words, ends_of_groups], axis=1).reshape(-1)}
     ends = (op.output_zero_point, int(finish.negative_ties), op.act_min, op.act_max, op.out_c)
     if not pointwise:
-        return Packed(_ring(coding, op, channels, taps, exact_segments, ends), packed)
+        return Packed(_ring(coding, op, channels, taps, exact, ends), packed)
     pixels, backward = op.in_h * op.in_w, int(op.out_c > op.in_c)
     group = coding.pixels if taps <= _MAX_STRIDE else 1
     block = min(max(_BLOCK_BYTES // (2 * taps) // group, 1) * group if coding is _LOG2 else group, pixels)
-    return Packed(coding.pointwise(pixels, op.in_c, op.out_c, taps, block, backward, exact_segments, *ends), packed)
+    return Packed(coding.pointwise(pixels, op.in_c, op.out_c, taps, block, backward, exact, *ends), packed)
 
 
 def _words(w: NDArray[np.int64], fours: bool) -> tuple[NDArray[np.int32], _Coding, int] | None:
     """(words [groups, ...], coding, exact_segments) of weights [O, segments, taps]; None where no sums are exact."""
-    if nibbles_are_exact(w.reshape(len(w), -1)) and (exact := _exact_segments(w, EXACT_NIBBLES)) is not None:
+    if nibbles_are_exact(w.reshape(len(w), -1)) and (exact := exact_segments(w, EXACT_NIBBLES)) is not None:
         return nibble_words(w, fours), _INT4, exact
-    pairs, exact = channels_in_pairs(w), _exact_segments(w, EXACT)
+    pairs, exact = channels_in_pairs(w), exact_segments(w, EXACT)
     if exact is None or not fits_a_lane(pairs):
         return None
     pack, coding = (log2_words, _LOG2) if are_powers_of_two(w) else (pack_words, _INT8)
     return pack(pairs, fours).reshape(len(pairs), -1), coding, exact
-
-
-def _exact_segments(w: NDArray[np.int64], limit: int) -> int | None:
-    """0 when the sums of whole windows are below the limit, 1 when those of kernel rows are, None when neither."""
-    rows = 128 * np.abs(w).sum(axis=2)
-    if rows.sum(axis=1).max() < limit:
-        return 0
-    return 1 if rows.max() < limit else None
 
 
 def _ring_channels(op: QConv2D) -> int:
@@ -218,7 +213,7 @@ def _ring_channels(op: QConv2D) -> int:
 
 
 def _ring(
-    coding: _Coding, op: QConv2D, channels: int, taps: int, exact_segments: int, ends: tuple[int, ...]
+    coding: _Coding, op: QConv2D, channels: int, taps: int, exact: int, ends: tuple[int, ...]
 ) -> Conv2DDsp:
     pad_right = max(0, (op.out_w - 1) * op.stride_w + op.kernel_w - op.pad_left - op.in_w)
     ring_w = op.pad_left + op.in_w + max(0, pad_right - op.pad_left)
@@ -230,7 +225,7 @@ def _ring(
     block = min(coding.pixels if stride <= _MAX_STRIDE else 1, op.out_w)
     return coding.conv2d(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.stride_h, op.stride_w, op.pad_top,
-        op.pad_left, channels, ring_h, ring_w, ring_row, ring_size, taps, block, exact_segments,
+        op.pad_left, channels, ring_h, ring_w, ring_row, ring_size, taps, block, exact,
         op.input_zero_point, *ends,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ import numpy as np
 from octavo.ir.graph import Array
 from octavo.kernels.access import group_by_group, new_rows
 from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.dsp.conv2d_apart import pack_multiplied
 from octavo.kernels.log2 import are_powers_of_two, log2_bytes
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
@@ -71,8 +72,12 @@ class DepthwiseConv2DLog2Dsp(DepthwiseConv2DDsp):
 
 
 def pack_depthwise_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
-    """A depthwise convolution of one output a channel, without dilation, whose sums are proved exact."""
-    if type(op) is not QDepthwiseConv2D or op.depth_multiplier != 1 or (op.dilation_h, op.dilation_w) != (1, 1):
+    """A depthwise convolution whose sums are proved exact: one output a channel without dilation, or several."""
+    if type(op) is not QDepthwiseConv2D:
+        return None
+    if op.depth_multiplier != 1:
+        return pack_multiplied(op, consts)
+    if (op.dilation_h, op.dilation_w) != (1, 1):
         return None
     if max(op.kernel_h, op.kernel_w) > _MAX_KERNEL:
         return None

@@ -7,7 +7,17 @@ from numpy.typing import NDArray
 
 from octavo.kernels.dsp.constants import Finish
 
-__all__ = ["EXACT", "RECORD", "channels_in_pairs", "fits_a_lane", "in_lanes", "lane_words", "pack_words", "records"]
+__all__ = [
+    "EXACT",
+    "RECORD",
+    "channels_in_pairs",
+    "exact_segments",
+    "fits_a_lane",
+    "in_lanes",
+    "lane_words",
+    "pack_words",
+    "records",
+]
 
 EXACT = 2**23
 """Sums of products must stay below this, so that a pair's two sums can be told apart."""
@@ -29,6 +39,14 @@ def fits_a_lane(pairs: NDArray[np.int64]) -> bool:
     """Whether 256 a + b is an int16 for all pairs [P, 2, ...]; only a = -128 with a negative b is not."""
     lanes = 256 * pairs[:, 0] + pairs[:, 1]
     return bool(lanes.min() >= -(2**15) and lanes.max() < 2**15)
+
+
+def exact_segments(w: NDArray[np.int64], limit: int) -> int | None:
+    """Of weights [O, segments, taps]: 0 when sums of whole windows are below the limit, 1 when those of segments."""
+    rows = 128 * np.abs(w).sum(axis=2)
+    if rows.sum(axis=1).max() < limit:
+        return 0
+    return 1 if rows.max() < limit else None
 
 
 def pack_words(pairs: NDArray[np.int64], fours: bool) -> NDArray[np.int32]:
