@@ -21,6 +21,7 @@ from tests.oracles.device import require_device
 BOARDS = {
     "dsp": ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"),
     "mve": ("cortex-m55", "cortex-m3"),
+    "scalar": ("cortex-m0", "cortex-m3", "rv32imc"),
     "x86": (),
 }
 """By variant the emulated boards, some of which lack its instructions."""
@@ -33,7 +34,7 @@ MACHINES = {
     "plain": (),
 }
 """Compiler options that choose another path through csrc/x86."""
-SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve") for seed in (0, 1)] + [
+SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve", "scalar") for seed in (0, 1)] + [
     pytest.param("x86", machine, seed, marks=X86_ONLY) for seed, machine in enumerate(MACHINES)
 ]
 

@@ -20,6 +20,10 @@ from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.scalar.add import pack_add as pack_add_scalar
+from octavo.kernels.scalar.conv2d import pack_conv2d as pack_conv2d_scalar
+from octavo.kernels.scalar.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_scalar
+from octavo.kernels.scalar.fully_connected import pack_fully_connected as pack_fully_connected_scalar
 from octavo.kernels.winograd.conv2d import pack_conv2d as pack_conv2d_winograd
 from octavo.kernels.x86.add import pack_add as pack_add_x86
 from octavo.kernels.x86.average_pool2d import pack_average_pool2d as pack_average_pool2d_x86
@@ -53,6 +57,12 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "conv2d_s8": pack_conv2d_mve,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
         "fully_connected_s8": pack_fully_connected_mve,
+    },
+    "scalar": {
+        "add_s8": pack_add_scalar,
+        "conv2d_s8": pack_conv2d_scalar,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_scalar,
+        "fully_connected_s8": pack_fully_connected_scalar,
     },
     "x86": {
         "add_s8": pack_add_x86,

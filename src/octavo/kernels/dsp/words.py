@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.kernels.dsp.constants import Finish
+from octavo.kernels.finish import Finish
 
 __all__ = ["EXACT", "channels_in_pairs", "fits_a_lane", "lane_words", "pack_words", "records"]
 

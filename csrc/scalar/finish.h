@@ -1,0 +1,75 @@
+/* Requantization of the kernels of this folder, for cores with a multiplication of 32 by 32 bits and no more than that.
+ *
+ * With four = 4 acc and h = floor(four * multiplier / 2^32), the doubling high multiply is x = floor((h + 1) / 2), and the
+ * rounding shift by n >= 1 and the zero point make floor((x - (x < 0) + (2 zero_point + 1) 2^(n-1)) / 2^n) of it. Floors
+ * of floors are one floor, so
+ *
+ *     out = (h + round - 2 (acc < 0)) >> (n + 1),    round = ((2 zero_point + 1) << n) + 1
+ *
+ * acc < 0 stands for x < 0: they differ only for acc = -1 and a multiplier of 2^30, where x = 0 and both give 0. The
+ * last term makes ties of negative numbers go down; where everything below the zero point is clamped away (ReLU), it is
+ * left out. The layout of a layer proves that |acc| < 2^29 and that the sum does not overflow.
+ *
+ * With shift_only every multiplier is 2^30 (power-of-two scales), h is acc, and nothing is multiplied.
+ */
+#ifndef OCTAVO_SCALAR_FINISH_H
+#define OCTAVO_SCALAR_FINISH_H
+
+#include "../inline.h"
+#include "../octavo.h"
+
+/* A core without long products (Armv6-M) makes one of four short ones; -DOCTAVO_SHORT_PRODUCTS=1 does so anywhere. */
+#ifndef OCTAVO_SHORT_PRODUCTS
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#define OCTAVO_SHORT_PRODUCTS 1
+#else
+#define OCTAVO_SHORT_PRODUCTS 0
+#endif
+#endif
+
+/* floor(x / 2^n): GNU C shifts negative numbers arithmetically, as its manual says; elsewhere the complement is shifted. */
+OCTAVO_INLINE int32_t octavo_scalar_asr(int32_t x, int32_t n)
+{
+#if defined(__GNUC__)
+    return x >> n;
+#else
+    return octavo_shift_right(x, n);
+#endif
+}
+
+/* floor(four * multiplier / 2^32) of a multiple of 4 and 0 <= multiplier < 2^31.
+ *
+ * With a = four / 4 = 2^15 a1 + a0 and multiplier = 2^15 m1 + m0 that is a1 m1 + floor((a1 m0 + a0 m1 + floor(a0 m0 /
+ * 2^15)) / 2^15), where a0, m0 < 2^15, m1 < 2^16 and |a1| <= 2^14. What is shifted lies in [-2^29, 2^31 + 2^29): 2^29
+ * more makes it an unsigned number, whose quotient is 2^14 too large.
+ */
+OCTAVO_INLINE int32_t octavo_scalar_high_product(int32_t four, int32_t multiplier)
+{
+#if OCTAVO_SHORT_PRODUCTS
+    const int32_t a1 = octavo_scalar_asr(four, 17);
+    const uint32_t a0 = ((uint32_t)four << 15) >> 17;
+    const uint32_t m1 = (uint32_t)multiplier >> 15;
+    const uint32_t m0 = (uint32_t)multiplier & 0x7fffu;
+    const uint32_t middle = (uint32_t)a1 * m0 + a0 * m1 + (a0 * m0 >> 15) + ((uint32_t)1 << 29);
+    return a1 * (int32_t)m1 + (int32_t)(middle >> 15) - (1 << 14);
+#else
+    const uint64_t lifted = (uint64_t)((int64_t)four * multiplier) + ((uint64_t)1 << 63);
+    return octavo_from_bits((uint32_t)(lifted >> 32) - 0x80000000u);
+#endif
+}
+
+/* The result of four = 4 acc; shift is n + 1, low and high are inside int8. */
+OCTAVO_INLINE int8_t octavo_scalar_finish(int32_t four, int32_t multiplier, int32_t round, int32_t shift,
+    int32_t shift_only, int32_t negative_ties, int32_t low, int32_t high)
+{
+    const int32_t product = shift_only ? octavo_scalar_asr(four, 2) : octavo_scalar_high_product(four, multiplier);
+    const int32_t tie = negative_ties ? 2 * octavo_scalar_asr(four, 31) : 0;
+    return (int8_t)octavo_clamp(octavo_scalar_asr(product + round + tie, shift), low, high);
+}
+
+OCTAVO_INLINE int32_t octavo_scalar_round(int32_t zero_point, int32_t shift)
+{
+    return octavo_shift_left(2 * zero_point + 1, shift - 1) + 1;
+}
+
+#endif /* OCTAVO_SCALAR_FINISH_H */
