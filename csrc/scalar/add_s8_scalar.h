@@ -41,7 +41,7 @@ OCTAVO_INLINE int32_t octavo_add_s8_scalar_operand(
 OCTAVO_KERNEL void octavo_add_s8_scalar(
     const octavo_add_s8_scalar_params *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    const int32_t round = octavo_scalar_round(p->output_zero_point, p->output_shift);
+    const int32_t round = octavo_scalar_round(p->output_zero_point, p->output_shift, p->shift_only);
     for (int8_t *const end = out + p->count; out != end; ++out) {
         const int32_t first = octavo_add_s8_scalar_operand(
             *a++ - p->input1_zero_point, p->input1_whole, p->input1_part, p->input1_rest, p->input1_negative);

@@ -1,39 +1,20 @@
 /* Dot products of four pixels with one or two output channels: what the convolutions of this folder share.
  *
- * A word holds two pixels, x0 + 65536 x1, so one multiplication by a weight makes both products. Over a chunk of taps
- *
- *     sum = 2^15 + sum word * w = 65536 sum x1 w + (2^15 + sum x0 w)
- *
- * and floor(sum / 65536) is sum x1 w, exact while |sum x w| < 2^15 for both: 128 sum |w| of a chunk proves it, as the
- * weights are laid out. Chunks are added up in two registers, their high halves in high, and as they are in all: then
- * all - 65536 high is what the low halves sum up to, modulo 2^32.
- *
- * What a weight is too large for its chunk is an extra of its channel: a product on its own. Taps of a segment (a row of the
- * kernel) are filled up with weights of 0 to a number of chunks; their words may be anything.
+ * A window has segments (rows of the kernel) of taps, in chunks (chunk.h): they are filled up with weights of 0, for which
+ * the words may be anything. What a weight is too large for its chunk is an extra of its channel, a product on its own.
  */
 #ifndef OCTAVO_SCALAR_DOT_H
 #define OCTAVO_SCALAR_DOT_H
 
+#include "chunk.h"
 #include "finish.h"
-
-/* Four pixels are two words: tap by tap (0, 1) and (2, 3). */
-#define OCTAVO_SCALAR_PIXELS 4
-#define OCTAVO_SCALAR_PAIRS 2
-
-/* Channels that share the loads of a word: two where registers are many. */
-#if defined(__arm__)
-#define OCTAVO_SCALAR_CHANNELS 1
-#else
-#define OCTAVO_SCALAR_CHANNELS 2
-#endif
 
 /* What follows of each channel's constants in a stream of words, then its extras: 4 (bias - zero_point * sum of weights), the
  * multiplier, and n + 1 of the shift with 256 times the number of extras. An extra is its weight in the low byte, then
  * its segment, then its tap in the upper half. */
 #define OCTAVO_SCALAR_RECORD 3
 
-/* What is the same for all pixels; apart are the places of four pixels, relative to the first. known says that the
- * compiler sees all of it as constants. */
+/* What is the same for all pixels; known says that the compiler sees all of it as constants. */
 typedef struct {
     int32_t known;
     int32_t out_c;
@@ -46,65 +27,6 @@ typedef struct {
     int32_t act_min;
     int32_t act_max;
 } octavo_scalar_layer;
-
-/* Of one channel and two pairs of pixels. */
-typedef struct {
-    uint32_t all[OCTAVO_SCALAR_PAIRS];
-    int32_t high[OCTAVO_SCALAR_PAIRS];
-} octavo_scalar_sums;
-
-OCTAVO_INLINE void octavo_scalar_gather_sums(octavo_scalar_sums *sums, const uint32_t *sum)
-{
-    OCTAVO_UNROLL
-    for (int32_t i = 0; i < OCTAVO_SCALAR_PAIRS; ++i) {
-        sums->all[i] += sum[i];
-        sums->high[i] += octavo_scalar_asr(octavo_from_bits(sum[i]), 16);
-    }
-}
-
-/* A chunk of one or two channels, whose weights lie apart bytes from each other. */
-OCTAVO_INLINE void octavo_scalar_chunk(const octavo_scalar_layer *p, octavo_scalar_sums *sums, int32_t channels,
-    const uint32_t *x, const int8_t *w, int32_t apart)
-{
-    uint32_t sum[2][OCTAVO_SCALAR_PAIRS] = {{0x8000u, 0x8000u}, {0x8000u, 0x8000u}};
-    if (p->known) {
-        OCTAVO_UNROLL
-        for (int32_t tap = 0; tap < p->chunk; ++tap) {
-            OCTAVO_UNROLL
-            for (int32_t c = 0; c < channels; ++c) {
-                const uint32_t weight = (uint32_t)(int32_t)w[tap + c * apart];
-                sum[c][0] += x[2 * tap] * weight;
-                sum[c][1] += x[2 * tap + 1] * weight;
-            }
-        }
-    } else {
-        for (int32_t tap = 0; tap < p->chunk; ++tap) {
-            OCTAVO_UNROLL
-            for (int32_t c = 0; c < channels; ++c) {
-                const uint32_t weight = (uint32_t)(int32_t)w[tap + c * apart];
-                sum[c][0] += x[2 * tap] * weight;
-                sum[c][1] += x[2 * tap + 1] * weight;
-            }
-        }
-    }
-    OCTAVO_UNROLL
-    for (int32_t c = 0; c < channels; ++c) {
-        octavo_scalar_gather_sums(sums + c, sum[c]);
-    }
-}
-
-/* The products of one segment. */
-OCTAVO_INLINE void octavo_scalar_segment(const octavo_scalar_layer *p, octavo_scalar_sums *sums, int32_t channels,
-    const uint32_t *x, const int8_t *w)
-{
-    const int32_t apart = p->segments * p->taps;
-    const uint32_t *const end = x + OCTAVO_SCALAR_PAIRS * p->taps;
-    do {
-        octavo_scalar_chunk(p, sums, channels, x, w, apart);
-        x += OCTAVO_SCALAR_PAIRS * p->chunk;
-        w += p->chunk;
-    } while (x != end);
-}
 
 /* Reads a channel's record, adds its extras and writes its four results, the first at out; returns the next record. */
 OCTAVO_INLINE const int32_t *octavo_scalar_channel(const octavo_scalar_layer *p, octavo_scalar_sums *sums,
@@ -121,9 +43,9 @@ OCTAVO_INLINE const int32_t *octavo_scalar_channel(const octavo_scalar_layer *p,
         const uint32_t sum[OCTAVO_SCALAR_PAIRS] = {0x8000u + words[0] * weight, 0x8000u + words[1] * weight};
         sums->all[0] -= 0x8000u;
         sums->all[1] -= 0x8000u;
-        octavo_scalar_gather_sums(sums, sum);
+        octavo_scalar_add_sum(sums, sum);
     }
-    const int32_t round = octavo_scalar_round(p->output_zero_point, shift);
+    const int32_t round = octavo_scalar_round(p->output_zero_point, shift, p->shift_only);
     OCTAVO_UNROLL
     for (int32_t i = 0; i < OCTAVO_SCALAR_PIXELS; ++i) {
         const uint32_t high = (uint32_t)sums->high[i / 2];
@@ -141,7 +63,8 @@ OCTAVO_INLINE const int32_t *octavo_scalar_channels(const octavo_scalar_layer *p
     const uint32_t halves = 0x8000u * (uint32_t)(p->segments * p->taps / p->chunk);
     octavo_scalar_sums sums[2] = {{{0u - halves, 0u - halves}, {0, 0}}, {{0u - halves, 0u - halves}, {0, 0}}};
     for (int32_t segment = 0; segment < p->segments; ++segment) {
-        octavo_scalar_segment(p, sums, channels, x[segment], w);
+        octavo_scalar_chunks(sums, channels, x[segment], x[segment] + OCTAVO_SCALAR_PAIRS * p->taps, w,
+            p->segments * p->taps, p->chunk, p->known);
         w += p->taps;
     }
     OCTAVO_UNROLL

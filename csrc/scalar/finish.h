@@ -28,6 +28,15 @@
 #endif
 
 /* floor(x / 2^n): GNU C shifts negative numbers arithmetically, as its manual says; elsewhere the complement is shifted. */
+OCTAVO_INLINE int64_t octavo_scalar_asr64(int64_t x, int32_t n)
+{
+#if defined(__GNUC__)
+    return x >> n;
+#else
+    return x >= 0 ? (int64_t)((uint64_t)x >> n) : ~(int64_t)(~(uint64_t)x >> n);
+#endif
+}
+
 OCTAVO_INLINE int32_t octavo_scalar_asr(int32_t x, int32_t n)
 {
 #if defined(__GNUC__)
@@ -37,11 +46,31 @@ OCTAVO_INLINE int32_t octavo_scalar_asr(int32_t x, int32_t n)
 #endif
 }
 
-/* floor(four * multiplier / 2^32) of a multiple of 4 and 0 <= multiplier < 2^31.
+/* One instruction where the limits are those of an int8, or their positive half, and the core has it. */
+OCTAVO_INLINE int32_t octavo_scalar_clamp(int32_t x, int32_t low, int32_t high)
+{
+#if defined(__ARM_FEATURE_SAT) && defined(__OPTIMIZE__)
+    if (low == -128 && high == 127) {
+        int32_t result;
+        __asm("ssat %0, #8, %1" : "=r"(result) : "r"(x));
+        return result;
+    }
+    if (low == 0 && high == 127) {
+        int32_t result;
+        __asm("usat %0, #7, %1" : "=r"(result) : "r"(x));
+        return result;
+    }
+#endif
+    return octavo_clamp(x, low, high);
+}
+
+#define OCTAVO_SCALAR_SURPLUS (OCTAVO_SHORT_PRODUCTS ? 1 << 14 : 0)
+
+/* floor(four * multiplier / 2^32) + OCTAVO_SCALAR_SURPLUS of a multiple of 4 and 0 <= multiplier < 2^31.
  *
  * With a = four / 4 = 2^15 a1 + a0 and multiplier = 2^15 m1 + m0 that is a1 m1 + floor((a1 m0 + a0 m1 + floor(a0 m0 /
  * 2^15)) / 2^15), where a0, m0 < 2^15, m1 < 2^16 and |a1| <= 2^14. What is shifted lies in [-2^29, 2^31 + 2^29): 2^29
- * more makes it an unsigned number, whose quotient is 2^14 too large.
+ * more makes it an unsigned number. Its quotient is OCTAVO_SCALAR_SURPLUS too large, and so is the result: round is less.
  */
 OCTAVO_INLINE int32_t octavo_scalar_high_product(int32_t four, int32_t multiplier)
 {
@@ -51,10 +80,9 @@ OCTAVO_INLINE int32_t octavo_scalar_high_product(int32_t four, int32_t multiplie
     const uint32_t m1 = (uint32_t)multiplier >> 15;
     const uint32_t m0 = (uint32_t)multiplier & 0x7fffu;
     const uint32_t middle = (uint32_t)a1 * m0 + a0 * m1 + (a0 * m0 >> 15) + ((uint32_t)1 << 29);
-    return a1 * (int32_t)m1 + (int32_t)(middle >> 15) - (1 << 14);
+    return a1 * (int32_t)m1 + (int32_t)(middle >> 15);
 #else
-    const uint64_t lifted = (uint64_t)((int64_t)four * multiplier) + ((uint64_t)1 << 63);
-    return octavo_from_bits((uint32_t)(lifted >> 32) - 0x80000000u);
+    return (int32_t)octavo_scalar_asr64((int64_t)four * multiplier, 32);
 #endif
 }
 
@@ -64,12 +92,13 @@ OCTAVO_INLINE int8_t octavo_scalar_finish(int32_t four, int32_t multiplier, int3
 {
     const int32_t product = shift_only ? octavo_scalar_asr(four, 2) : octavo_scalar_high_product(four, multiplier);
     const int32_t tie = negative_ties ? 2 * octavo_scalar_asr(four, 31) : 0;
-    return (int8_t)octavo_clamp(octavo_scalar_asr(product + round + tie, shift), low, high);
+    return (int8_t)octavo_scalar_clamp(octavo_scalar_asr(product + round + tie, shift), low, high);
 }
 
-OCTAVO_INLINE int32_t octavo_scalar_round(int32_t zero_point, int32_t shift)
+/* For octavo_scalar_finish. */
+OCTAVO_INLINE int32_t octavo_scalar_round(int32_t zero_point, int32_t shift, int32_t shift_only)
 {
-    return octavo_shift_left(2 * zero_point + 1, shift - 1) + 1;
+    return octavo_shift_left(2 * zero_point + 1, shift - 1) + 1 - (shift_only ? 0 : OCTAVO_SCALAR_SURPLUS);
 }
 
 #endif /* OCTAVO_SCALAR_FINISH_H */

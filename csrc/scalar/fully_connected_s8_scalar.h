@@ -35,7 +35,7 @@ OCTAVO_INLINE const int8_t *octavo_fully_connected_s8_scalar_group(const octavo_
     }
     OCTAVO_UNROLL
     for (int32_t c = 0; c < channels; ++c, record += OCTAVO_FULLY_CONNECTED_S8_SCALAR_RECORD) {
-        const int32_t round = octavo_scalar_round(p->output_zero_point, record[2]);
+        const int32_t round = octavo_scalar_round(p->output_zero_point, record[2], p->shift_only);
         out[c] = octavo_scalar_finish(record[0] + 4 * acc[c], record[1], round, record[2], p->shift_only,
             p->negative_ties, p->act_min, p->act_max);
     }

@@ -20,7 +20,7 @@ _MOST = 2**15 // 128 - 1
 
 _MAX_TAPS = 2**15
 _MAX_SEGMENTS = 2**7
-_TAP, _CHUNK, _EXTRA = 5.0, 4.0, 12.0
+_TAP, _CHUNK, _EXTRA = 5.0, 4.0, 20.0
 """Instructions of a Cortex-M3, about: of a tap, at the end of a chunk, of an extra."""
 
 
