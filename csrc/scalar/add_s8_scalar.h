@@ -1,6 +1,6 @@
 /* a + b of equal shapes for cores without SIMD; out may be a or b. The sums of octavo_add_s8 in fewer instructions.
  *
- * An operand is one of 256 values. With d = x - zero_point they are whole d + ((part d + rest) >> 22), and where d < 0 with
+ * An operand is one of 256 values. With d = x - zero_point they are whole d + ((part d + rest) >> 22), where d < 0 with
  * negative more: the layout of a layer has tried them all.
  */
 #ifndef OCTAVO_ADD_S8_SCALAR_H

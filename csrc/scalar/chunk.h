@@ -24,7 +24,10 @@
 #define OCTAVO_SCALAR_CHANNELS 2
 #endif
 
-#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+/* Whether the inner loops are in the instructions of this core; elsewhere they are plain C with the same result. */
+#if !defined(__GNUC__) || defined(__clang__) || !defined(__OPTIMIZE__)
+#define OCTAVO_SCALAR_ASM 0
+#elif (defined(__thumb__) && __ARM_ARCH >= 6) || defined(__riscv_mul)
 #define OCTAVO_SCALAR_ASM 1
 #else
 #define OCTAVO_SCALAR_ASM 0
@@ -46,8 +49,8 @@ OCTAVO_INLINE void octavo_scalar_add_sum(octavo_scalar_sums *sums, const uint32_
 }
 
 /* Tap i of a chunk of one or two channels, whose weights lie apart bytes from each other. */
-OCTAVO_INLINE void octavo_scalar_tap(
-    uint32_t (*sum)[OCTAVO_SCALAR_PAIRS], int32_t channels, const uint32_t *x, const int8_t *w, int32_t apart, int32_t i)
+OCTAVO_INLINE void octavo_scalar_tap(uint32_t (*sum)[OCTAVO_SCALAR_PAIRS], int32_t channels, const uint32_t *x,
+    const int8_t *w, int32_t apart, int32_t i)
 {
     OCTAVO_UNROLL
     for (int32_t c = 0; c < channels; ++c) {
@@ -57,92 +60,10 @@ OCTAVO_INLINE void octavo_scalar_tap(
     }
 }
 
-#if OCTAVO_SCALAR_ASM
-#if OCTAVO_SHORT_PRODUCTS
-/* 7 instructions for 4 products. A multiplication overwrites an operand: two loaded words are multiplied where they are. */
-#define OCTAVO_SCALAR_TAP(i)                                                                                           \
-    "ldmia %[x]!, {r2, r3}\n\t"                                                                                        \
-    "ldrb %[t], [%[w], #" #i "]\n\t"                                                                                   \
-    "sxtb %[t], %[t]\n\t"                                                                                              \
-    "muls r2, %[t], r2\n\t"                                                                                            \
-    "muls r3, %[t], r3\n\t"                                                                                            \
-    "adds r4, r4, r2\n\t"                                                                                              \
-    "adds r5, r5, r3\n\t"
-#define OCTAVO_SCALAR_CHUNKS_OF(count, taps)                                                                           \
-    __asm volatile(".syntax unified\n"                                                                                 \
-                   "1:\n\t"                                                                                            \
-                   "ldmia %[x]!, {r4, r5}\n\t"                                                                         \
-                   "ldrb %[t], [%[w], #0]\n\t"                                                                         \
-                   "sxtb %[t], %[t]\n\t"                                                                               \
-                   "muls r4, %[t], r4\n\t"                                                                             \
-                   "muls r5, %[t], r5\n\t"                                                                             \
-                   "add r4, %[half]\n\t"                                                                               \
-                   "add r5, %[half]\n\t" taps "adds %[w], #" #count "\n\t"                                             \
-                   "add %[a0], r4\n\t"                                                                                 \
-                   "add %[a1], r5\n\t"                                                                                 \
-                   "asrs r4, r4, #16\n\t"                                                                              \
-                   "asrs r5, r5, #16\n\t"                                                                              \
-                   "add %[h0], r4\n\t"                                                                                 \
-                   "add %[h1], r5\n\t"                                                                                 \
-                   "cmp %[x], %[end]\n\t"                                                                              \
-                   "bne 1b"                                                                                            \
-                   : [x] "+&l"(x), [w] "+&l"(w), [a0] "+&h"(sums->all[0]), [a1] "+&h"(sums->all[1]),                   \
-                   [h0] "+&h"(sums->high[0]), [h1] "+&h"(sums->high[1]), [t] "=&l"(t)                                  \
-                   : [end] "r"(end), [half] "h"(0x8000)                                                                \
-                   : "r2", "r3", "r4", "r5", "cc", "memory")
-#else
-/* 5 instructions for 4 products; loads that follow each other take a cycle less. */
-#define OCTAVO_SCALAR_LOADS                                                                                            \
-    "ldrsb %[t], [%[w]], #1\n\t"                                                                                       \
-    "ldr %[x1], [%[x], #4]\n\t"                                                                                        \
-    "ldr %[x0], [%[x]], #8\n\t"
-#define OCTAVO_SCALAR_TAP(i)                                                                                           \
-    OCTAVO_SCALAR_LOADS                                                                                                \
-    "mla %[m0], %[x0], %[t], %[m0]\n\t"                                                                                \
-    "mla %[m1], %[x1], %[t], %[m1]\n\t"
-#define OCTAVO_SCALAR_CHUNKS_OF(count, taps)                                                                           \
-    __asm volatile("1:\n\t" OCTAVO_SCALAR_LOADS                                                                        \
-                   "mla %[m0], %[x0], %[t], %[half]\n\t"                                                               \
-                   "mla %[m1], %[x1], %[t], %[half]\n\t" taps                                                          \
-                   "add %[a0], %[a0], %[m0]\n\t"                                                                       \
-                   "add %[a1], %[a1], %[m1]\n\t"                                                                       \
-                   "add %[h0], %[h0], %[m0], asr #16\n\t"                                                              \
-                   "add %[h1], %[h1], %[m1], asr #16\n\t"                                                              \
-                   "cmp %[x], %[end]\n\t"                                                                              \
-                   "bne 1b"                                                                                            \
-                   : [x] "+&r"(x), [w] "+&r"(w), [a0] "+&r"(sums->all[0]), [a1] "+&r"(sums->all[1]),                   \
-                   [h0] "+&r"(sums->high[0]), [h1] "+&r"(sums->high[1]), [t] "=&r"(t), [x0] "=&r"(x0),                 \
-                   [x1] "=&r"(x1), [m0] "=&r"(m0), [m1] "=&r"(m1)                                                      \
-                   : [end] "r"(end), [half] "r"(0x8000)                                                                \
-                   : "cc", "memory")
-#endif
-#define OCTAVO_SCALAR_TAPS2 OCTAVO_SCALAR_TAP(1)
-#define OCTAVO_SCALAR_TAPS3 OCTAVO_SCALAR_TAPS2 OCTAVO_SCALAR_TAP(2)
-#define OCTAVO_SCALAR_TAPS4 OCTAVO_SCALAR_TAPS3 OCTAVO_SCALAR_TAP(3)
-#define OCTAVO_SCALAR_TAPS5 OCTAVO_SCALAR_TAPS4 OCTAVO_SCALAR_TAP(4)
-#define OCTAVO_SCALAR_TAPS6 OCTAVO_SCALAR_TAPS5 OCTAVO_SCALAR_TAP(5)
-#define OCTAVO_SCALAR_TAPS7 OCTAVO_SCALAR_TAPS6 OCTAVO_SCALAR_TAP(6)
-#define OCTAVO_SCALAR_TAPS8 OCTAVO_SCALAR_TAPS7 OCTAVO_SCALAR_TAP(7)
-
-/* Chunks of 1 to 8 taps of one channel, up to the end of the words. */
-OCTAVO_INLINE void octavo_scalar_asm_chunks(
-    octavo_scalar_sums *sums, const uint32_t *x, const uint32_t *end, const int8_t *w, int32_t taps)
-{
-    uint32_t t;
-#if !OCTAVO_SHORT_PRODUCTS
-    uint32_t x0, x1, m0, m1;
-#endif
-    switch (taps) {
-    case 1: OCTAVO_SCALAR_CHUNKS_OF(1, ""); break;
-    case 2: OCTAVO_SCALAR_CHUNKS_OF(2, OCTAVO_SCALAR_TAPS2); break;
-    case 3: OCTAVO_SCALAR_CHUNKS_OF(3, OCTAVO_SCALAR_TAPS3); break;
-    case 4: OCTAVO_SCALAR_CHUNKS_OF(4, OCTAVO_SCALAR_TAPS4); break;
-    case 5: OCTAVO_SCALAR_CHUNKS_OF(5, OCTAVO_SCALAR_TAPS5); break;
-    case 6: OCTAVO_SCALAR_CHUNKS_OF(6, OCTAVO_SCALAR_TAPS6); break;
-    case 7: OCTAVO_SCALAR_CHUNKS_OF(7, OCTAVO_SCALAR_TAPS7); break;
-    default: OCTAVO_SCALAR_CHUNKS_OF(8, OCTAVO_SCALAR_TAPS8); break;
-    }
-}
+#if OCTAVO_SCALAR_ASM && defined(__riscv)
+#include "chunk_riscv.h"
+#elif OCTAVO_SCALAR_ASM
+#include "chunk_thumb.h"
 #endif
 
 /* A chunk of taps of one or two channels; known says that the compiler sees their number. */
@@ -171,8 +92,7 @@ OCTAVO_INLINE void octavo_scalar_chunks(octavo_scalar_sums *sums, int32_t channe
     const uint32_t *end, const int8_t *w, int32_t apart, int32_t taps, int32_t known)
 {
 #if OCTAVO_SCALAR_ASM
-    if (known && channels == 1) {
-        octavo_scalar_asm_chunks(sums, x, end, w, taps);
+    if (known && octavo_scalar_asm_chunks(sums, channels, x, end, w, apart, taps)) {
         return;
     }
 #endif

@@ -1,5 +1,5 @@
-/* Convolution for cores without SIMD: x [H, W, C], weights [O, kernel_h, taps], taps >= kernel_w C; out [out_h, out_w, O],
- * pixels out_stride bytes apart; records as in dot.h, a segment a kernel row.
+/* Convolution for cores without SIMD: x [H, W, C], weights [O, kernel_h, taps], taps >= kernel_w C; out [out_h, out_w,
+ * O], pixels out_stride bytes apart; records as in dot.h, a segment a kernel row.
  *
  * The rows of the image that a row of the output needs wait in scratch as words of two pixels (quarters.h), kernel_h of
  * them in a ring of rows of ring_row words.
@@ -43,7 +43,7 @@ typedef struct {
 OCTAVO_INLINE void octavo_conv2d_s8_scalar_rows(const octavo_conv2d_s8_scalar_params *p, const int8_t *x,
     const int8_t *weights, const int32_t *records, int8_t *out, void *scratch, int32_t known)
 {
-    const octavo_scalar_layer layer = {known, p->out_c, p->kernel_h, p->taps, p->chunk, p->shift_only,
+    const octavo_scalar_layer layer = {known, p->out_c, p->kernel_h, 0, p->taps, p->chunk, p->shift_only,
         p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     const int32_t start[OCTAVO_SCALAR_PIXELS] = {0, octavo_scalar_start(p->out_w, 1), octavo_scalar_start(p->out_w, 2),
         octavo_scalar_start(p->out_w, 3)};

@@ -1,18 +1,16 @@
 /* Depthwise convolution for cores without SIMD, one output a channel: x [H, W, C], weights [C, kernel_h, taps], taps >=
  * kernel_w; out [out_h, out_w, C], pixels out_stride bytes apart; records as in dot.h, a segment a kernel row.
  *
- * Channel after channel, the rows of its plane become words of two pixels (quarters.h) in a band of scratch: band_h rows
- * of columns, for band_out rows of the output. Its last rows are carried to the top of the next band.
+ * Channel after channel, the rows of its plane become words of two pixels (quarters.h) in a band of scratch: band_h
+ * rows of columns, for band_out rows of the output. Its last rows are carried to the top of the next band.
  *
- * A channel reads and writes only that channel's bytes of each pixel, and rows are read before they are written: out may
- * be x.
+ * A channel reads and writes only that channel's bytes of each pixel, and rows are read before they are written: out
+ * may be x.
  */
 #ifndef OCTAVO_DEPTHWISE_CONV2D_S8_SCALAR_H
 #define OCTAVO_DEPTHWISE_CONV2D_S8_SCALAR_H
 
 #include "quarters.h"
-
-#define OCTAVO_DEPTHWISE_CONV2D_S8_SCALAR_ROWS 16
 
 typedef struct {
     int32_t in_h;
@@ -61,34 +59,33 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_s8_scalar_fill(const octavo_depthwise
 OCTAVO_INLINE void octavo_depthwise_conv2d_s8_scalar_planes(const octavo_depthwise_conv2d_s8_scalar_params *p,
     const int8_t *x, const int8_t *weights, const int32_t *records, int8_t *out, void *scratch, int32_t known)
 {
-    const octavo_scalar_layer layer = {known, 1, p->kernel_h, p->taps, p->chunk, p->shift_only, p->output_zero_point,
-        p->negative_ties, p->act_min, p->act_max};
+    const octavo_scalar_layer layer = {known, 1, p->kernel_h, OCTAVO_SCALAR_PAIRS * p->columns, p->taps, p->chunk,
+        p->shift_only, p->output_zero_point, p->negative_ties, p->act_min, p->act_max};
     const int32_t start[OCTAVO_SCALAR_PIXELS] = {0, octavo_scalar_start(p->out_w, 1), octavo_scalar_start(p->out_w, 2),
         octavo_scalar_start(p->out_w, 3)};
     const octavo_scalar_quarters quarters = {p->in_w, p->channels, 1, p->columns, p->pad_left, p->input_zero_point,
         {0, start[1] * p->stride_w, start[2] * p->stride_w, start[3] * p->stride_w}};
     const int32_t apart[OCTAVO_SCALAR_PIXELS] = {
         0, start[1] * p->out_stride, start[2] * p->out_stride, start[3] * p->out_stride};
-    const uint32_t *windows[OCTAVO_DEPTHWISE_CONV2D_S8_SCALAR_ROWS];
     uint32_t *const band = (uint32_t *)scratch;
     for (int32_t channel = 0; channel < p->channels; ++channel) {
-        const int32_t *following = records;
+        const octavo_scalar_channel scale = octavo_scalar_read(&layer, records);
         for (int32_t first = 0; first < p->out_h; first += p->band_out) {
             const int32_t rows = octavo_min(p->band_out, p->out_h - first);
             octavo_depthwise_conv2d_s8_scalar_fill(p, &quarters, x + channel, first, rows, band);
             for (int32_t i = 0; i < rows; ++i) {
-                int8_t *const to = out + channel + (first + i) * p->out_w * p->out_stride;
-                for (int32_t j = 0; j < p->out_w - start[3]; ++j) {
-                    OCTAVO_UNROLL
-                    for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
-                        windows[ky] = band + OCTAVO_SCALAR_PAIRS * ((i * p->stride_h + ky) * p->columns + j * p->stride_w);
-                    }
-                    following = octavo_scalar_channels(
-                        &layer, 1, records, weights, windows, to + j * p->out_stride, apart);
+                const uint32_t *window[1] = {band + i * p->stride_h * layer.pitch};
+                int8_t *to = out + channel + (first + i) * p->out_w * p->out_stride;
+                const int8_t *const end = to + (p->out_w - start[3]) * p->out_stride;
+                for (; to != end; to += p->out_stride, window[0] += OCTAVO_SCALAR_PAIRS * p->stride_w) {
+                    octavo_scalar_sums sums;
+                    octavo_scalar_window(&layer, 1, weights, window, &sums);
+                    octavo_scalar_add_extras(&layer, &scale, window, &sums);
+                    octavo_scalar_write(&layer, &scale, &sums, to, apart);
                 }
             }
         }
-        records = following;
+        records = scale.next;
         weights += p->kernel_h * p->taps;
     }
 }

@@ -1,8 +1,8 @@
 /* Requantization of the kernels of this folder, for cores with a multiplication of 32 by 32 bits and no more than that.
  *
- * With four = 4 acc and h = floor(four * multiplier / 2^32), the doubling high multiply is x = floor((h + 1) / 2), and the
- * rounding shift by n >= 1 and the zero point make floor((x - (x < 0) + (2 zero_point + 1) 2^(n-1)) / 2^n) of it. Floors
- * of floors are one floor, so
+ * With four = 4 acc and h = floor(four * multiplier / 2^32), the doubling high multiply is x = floor((h + 1) / 2), and
+ * the rounding shift by n >= 1 and the zero point make floor((x - (x < 0) + (2 zero_point + 1) 2^(n-1)) / 2^n) of it.
+ * Floors of floors are one floor, so
  *
  *     out = (h + round - 2 (acc < 0)) >> (n + 1),    round = ((2 zero_point + 1) << n) + 1
  *
@@ -27,16 +27,7 @@
 #endif
 #endif
 
-/* floor(x / 2^n): GNU C shifts negative numbers arithmetically, as its manual says; elsewhere the complement is shifted. */
-OCTAVO_INLINE int64_t octavo_scalar_asr64(int64_t x, int32_t n)
-{
-#if defined(__GNUC__)
-    return x >> n;
-#else
-    return x >= 0 ? (int64_t)((uint64_t)x >> n) : ~(int64_t)(~(uint64_t)x >> n);
-#endif
-}
-
+/* floor(x / 2^n): GNU C shifts negative numbers arithmetically, as its manual says; else the complement is shifted. */
 OCTAVO_INLINE int32_t octavo_scalar_asr(int32_t x, int32_t n)
 {
 #if defined(__GNUC__)
@@ -46,7 +37,19 @@ OCTAVO_INLINE int32_t octavo_scalar_asr(int32_t x, int32_t n)
 #endif
 }
 
-/* One instruction where the limits are those of an int8, or their positive half, and the core has it. */
+/* floor(a * b / 2^32). */
+OCTAVO_INLINE int32_t octavo_scalar_high_word(int32_t a, int32_t b)
+{
+    const int64_t product = (int64_t)a * b;
+#if defined(__GNUC__)
+    return (int32_t)(product >> 32);
+#else
+    return (int32_t)(product >= 0 ? (int64_t)((uint64_t)product >> 32) : ~(int64_t)(~(uint64_t)product >> 32));
+#endif
+}
+
+/* One instruction where the limits are those of an int8, or their positive half, and the core has it. Most numbers are
+ * inside an int8: without the instruction one comparison finds that out. */
 OCTAVO_INLINE int32_t octavo_scalar_clamp(int32_t x, int32_t low, int32_t high)
 {
 #if defined(__ARM_FEATURE_SAT) && defined(__OPTIMIZE__)
@@ -61,6 +64,9 @@ OCTAVO_INLINE int32_t octavo_scalar_clamp(int32_t x, int32_t low, int32_t high)
         return result;
     }
 #endif
+    if (low == -128 && high == 127) {
+        return (int8_t)(uint8_t)x == x ? x : octavo_scalar_asr(x, 31) ^ 127;
+    }
     return octavo_clamp(x, low, high);
 }
 
@@ -70,7 +76,8 @@ OCTAVO_INLINE int32_t octavo_scalar_clamp(int32_t x, int32_t low, int32_t high)
  *
  * With a = four / 4 = 2^15 a1 + a0 and multiplier = 2^15 m1 + m0 that is a1 m1 + floor((a1 m0 + a0 m1 + floor(a0 m0 /
  * 2^15)) / 2^15), where a0, m0 < 2^15, m1 < 2^16 and |a1| <= 2^14. What is shifted lies in [-2^29, 2^31 + 2^29): 2^29
- * more makes it an unsigned number. Its quotient is OCTAVO_SCALAR_SURPLUS too large, and so is the result: round is less.
+ * more makes it an unsigned number. Its quotient is OCTAVO_SCALAR_SURPLUS too large, and so is the result: round is
+ * that much less.
  */
 OCTAVO_INLINE int32_t octavo_scalar_high_product(int32_t four, int32_t multiplier)
 {
@@ -82,7 +89,7 @@ OCTAVO_INLINE int32_t octavo_scalar_high_product(int32_t four, int32_t multiplie
     const uint32_t middle = (uint32_t)a1 * m0 + a0 * m1 + (a0 * m0 >> 15) + ((uint32_t)1 << 29);
     return a1 * (int32_t)m1 + (int32_t)(middle >> 15);
 #else
-    return (int32_t)octavo_scalar_asr64((int64_t)four * multiplier, 32);
+    return octavo_scalar_high_word(four, multiplier);
 #endif
 }
 

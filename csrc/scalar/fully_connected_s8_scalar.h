@@ -1,6 +1,6 @@
 /* Fully connected layer for cores without SIMD: x [rows, I], out [rows, O]. Weights are [O / 4, I, 4] for channels in
- * fours and [I] for each of the rest; records [O, 3] are 4 (bias - zero_point * sum of weights), the multiplier and n + 1 of
- * the shift as in finish.h.
+ * fours and [I] for each of the rest; records [O, 3] are 4 (bias - zero_point * sum of weights), the multiplier and
+ * n + 1 of the shift as in finish.h.
  */
 #ifndef OCTAVO_FULLY_CONNECTED_S8_SCALAR_H
 #define OCTAVO_FULLY_CONNECTED_S8_SCALAR_H

@@ -1,8 +1,8 @@
 /* Convolution of one pixel for cores without SIMD: x [pixels, C], weights [O, taps], taps >= C; out [pixels, O], pixels
  * out_stride bytes apart; records as in dot.h, with one segment.
  *
- * Four pixels are read into scratch as words of two, then written; where the last block has fewer, its last pixel counts
- * several times. Blocks go from the first to the last, or with backward from the last to the first.
+ * Four pixels are read into scratch as words of two, then written; where the last block has fewer, its last pixel
+ * counts several times. Blocks go from the first to the last, or with backward from the last to the first.
  */
 #ifndef OCTAVO_POINTWISE_S8_SCALAR_H
 #define OCTAVO_POINTWISE_S8_SCALAR_H
@@ -28,7 +28,7 @@ typedef struct {
 OCTAVO_INLINE void octavo_pointwise_s8_scalar_blocks(const octavo_pointwise_s8_scalar_params *p, const int8_t *x,
     const int8_t *weights, const int32_t *records, int8_t *out, void *scratch, int32_t known)
 {
-    const octavo_scalar_layer layer = {known, p->out_c, 1, p->taps, p->chunk, p->shift_only, p->output_zero_point,
+    const octavo_scalar_layer layer = {known, p->out_c, 1, 0, p->taps, p->chunk, p->shift_only, p->output_zero_point,
         p->negative_ties, p->act_min, p->act_max};
     uint32_t *const words = (uint32_t *)scratch;
     const uint32_t *const window[1] = {words};
