@@ -10,9 +10,9 @@
 #include "chunk.h"
 #include "finish.h"
 
-/* A channel's constants in a stream of words, before its extras: 4 (bias - zero_point * sum of weights), the multiplier,
- * and n + 1 of the shift with 256 times the number of extras. An extra is its weight in the low byte, then its segment,
- * then its tap in the upper half. */
+/* A channel's constants in a stream of words, before its extras: 4 (bias - zero_point * sum of weights), the
+ * multiplier, and n + 1 of the shift with 256 times the number of extras. An extra is its weight in the low byte, then
+ * its segment, then its tap in the upper half. */
 #define OCTAVO_SCALAR_RECORD 3
 
 /* What is the same for all pixels; known says that the compiler sees all of it as constants. Segments
