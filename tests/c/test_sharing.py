@@ -19,7 +19,7 @@ from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
-from octavo.targets import load_target
+from octavo.targets import Target, load_target
 from tests.networks.integer_layers import (
     Layer,
     add,
@@ -30,6 +30,7 @@ from tests.networks.integer_layers import (
     side_by_side,
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
+from tests.oracles.device import require_device
 
 TARGET = load_target("cortex-m4")
 
@@ -43,11 +44,11 @@ def layers(seed: int, count: int, wide: bool = False) -> list[Layer]:
 
 
 def written(
-    folder: Path, seed: int, count: int, optimize: str, wide: bool = False
+    folder: Path, seed: int, count: int, optimize: str, wide: bool = False, target: Target = TARGET
 ) -> tuple[IntegerModel, np.ndarray, np.ndarray]:
     """The C of some layers side by side, inputs as bytes, and what the integer executor makes of them."""
     model = side_by_side(layers(seed, count, wide))
-    program = specialize(model, TARGET)
+    program = specialize(model, target)
     macs = {node.name: index for index, node in enumerate(program.graph.nodes)}
     inputs = random_inputs(model, 3, np.random.default_rng(seed))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
@@ -66,11 +67,22 @@ def test_the_same_integers(tmp_path: Path, optimize: str, wide: bool, device: No
     source = (tmp_path / "src" / "model.c").read_text()
     shared = [name for name, kernel in KERNELS.items() if f"OCTAVO_SHARED void model_{name}(" in source]
     if optimize == "size":
-        forms = [name for name, kernel in KERNELS.items() if kernel.shared and ("_s16" in name) == wide]
-        assert shared == forms, "every shared form is tested"
+        dsp = {name for name, kernel in KERNELS.items() if kernel.shared and kernel.variant == "dsp"}
+        assert set(shared) == {name for name in dsp if ("_s16" in name) == wide}, "every shared form is tested"
     with HostModel(tmp_path) as host:
         np.testing.assert_array_equal(host.run(inputs), expected)
     np.testing.assert_array_equal(run_on_board(tmp_path, TARGET, inputs).outputs, expected)
+
+
+@pytest.mark.parametrize("name", ["cortex-m0", "rv32imc"])
+def test_the_same_integers_without_simd(tmp_path: Path, name: str) -> None:
+    require_device(name)
+    _, inputs, expected = written(tmp_path, 0, 6, "size", target=load_target(name))
+    source = (tmp_path / "src" / "model.c").read_text()
+    forms = [kernel for kernel in KERNELS if KERNELS[kernel].shared and KERNELS[kernel].variant == "scalar"]
+    assert all(f"OCTAVO_SHARED void model_{kernel}(" in source for kernel in forms)
+    np.testing.assert_array_equal(sanitized_run(tmp_path, inputs, expected.shape[1]), expected)
+    np.testing.assert_array_equal(run_on_board(tmp_path, load_target(name), inputs).outputs, expected)
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])

@@ -72,7 +72,7 @@ def fully_connected_s8(p: Any) -> Iterator[Step]:
 
 
 def blocks(p: Any, block: int) -> Iterator[Step]:
-    """Pixels of pointwise_s8_dsp and pointwise_s8_mve."""
+    """Pixels of pointwise_s8_dsp, pointwise_s8_mve and pointwise_s8_scalar."""
     rest = p.pixels % block
     order = [(i, block) for i in range(0, p.pixels - rest, block)] + ([(p.pixels - rest, rest)] if rest else [])
     for first, n in reversed(order) if p.backward else order:
@@ -177,16 +177,27 @@ def fully_connected_s8_mve(p: Any) -> Iterator[Step]:
             yield read, set().union(*(span(r * p.out_features + o, n) for r in both))
 
 
+def fully_connected_s8_scalar(p: Any) -> Iterator[Step]:
+    whole = p.out_features - p.out_features % 4
+    for row in range(p.rows):
+        for o in [*range(0, whole, 4), *range(whole, p.out_features)]:
+            written = span(row * p.out_features + o, 4 if o < whole else 1)
+            yield span(row * p.in_features, p.in_features), written
+
+
 LOOPS: dict[str, Loop] = {
     "conv2d_s8": conv2d_s8,
     "conv2d_s8_dsp": conv2d_s8_dsp,
     "conv2d_s8_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "conv2d_s8_scalar": conv2d_s8_dsp,
     "depthwise_conv2d_s8": depthwise_conv2d_s8,
     "depthwise_conv2d_s8_dsp": lambda p: depthwise_conv2d_dsp(p, 1),
     "depthwise_conv2d_s8_mve": depthwise_conv2d_s8_mve,
+    "depthwise_conv2d_s8_scalar": lambda p: depthwise_conv2d_dsp(p, 1),
     "fully_connected_s8": fully_connected_s8,
     "fully_connected_s8_dsp": fully_connected_s8_dsp,
     "fully_connected_s8_mve": fully_connected_s8_mve,
+    "fully_connected_s8_scalar": fully_connected_s8_scalar,
     "pointwise_s8_dsp": lambda p: blocks(p, p.block),
     "pointwise_s8_mve": lambda p: blocks(p, 2),
     "conv2d_apart_dsp": conv2d_apart_dsp,
@@ -198,6 +209,7 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_w4_dsp": fully_connected_s8_dsp,
     "pointwise_log2_dsp": lambda p: blocks(p, p.block),
     "pointwise_w4_dsp": lambda p: blocks(p, p.block),
+    "pointwise_s8_scalar": lambda p: blocks(p, 4),
     "conv2d_s16": conv2d_s8,
     "conv2d_s16_dsp": conv2d_s8_dsp,
     "depthwise_conv2d_s16": depthwise_conv2d_s8,
@@ -265,6 +277,7 @@ def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
         (convolution, "pointwise_s8_dsp"),
         (convolution, "pointwise_s8_mve"),
         (convolution_log2, "pointwise_log2_dsp"),
+        (convolution, "pointwise_s8_scalar"),
         (convolution16, "pointwise_s16_dsp"),
     ],
 )
@@ -282,7 +295,7 @@ WIDE = (convolution16, depthwise16, fully_connected16)
 @pytest.mark.parametrize(
     ("kind", "variant"),
     [
-        *product(NARROW, ("portable", "dsp", "mve")),
+        *product(NARROW, ("portable", "dsp", "mve", "scalar")),
         *product(WIDE, ("portable", "dsp")),
         *product((*INT4, *LOG2, apart), ("dsp",)),
         (convolution_log2, "shifts"),
@@ -299,5 +312,5 @@ def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant:
         assert allowed <= safe, node.op
         nearer = {1 - found.below, found.above - 1} - ({0} if found.same else set())
         assert not safe & nearer or len(safe) == 2 * reach + 1, node.op
-        if node.op.kernel in ("depthwise_conv2d_s8_dsp", "depthwise_conv2d_s16_dsp", "depthwise_conv2d_s8_mve"):
+        if node.op.kernel.startswith("depthwise") and variant != "portable":
             assert found.allows(0) == (0 in safe), node.op

@@ -33,6 +33,7 @@ BOARDS = {
     "dsp 4-bit": "cortex-m4",
     "dsp apart": "cortex-m4",
     "mve": "cortex-m55",
+    "scalar": "cortex-m0",
     "shifts 4-bit": "cortex-m0",
 }
 LAYERS = {

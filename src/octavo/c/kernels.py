@@ -50,6 +50,10 @@ _MVE = (
     "pointwise_s8_mve",
 )  # fmt: skip
 _SHIFTS = ("conv2d_w4_shifts",)
+_SCALAR = (
+    "add_s8_scalar", "conv2d_s8_scalar", "depthwise_conv2d_s8_scalar", "fully_connected_s8_scalar",
+    "pointwise_s8_scalar",
+)  # fmt: skip
 _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
 
 _SHARED = {
@@ -72,6 +76,11 @@ _SHARED = {
     "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 7),
     "fully_connected_s16_dsp": ("octavo_fully_connected_s16_dsp", 9),
     "pointwise_s16_dsp": ("octavo_pointwise_s16_dsp_any", 10),
+    "add_s8_scalar": ("octavo_add_s8_scalar", 3),
+    "conv2d_s8_scalar": ("octavo_conv2d_s8_scalar_any", 2),
+    "depthwise_conv2d_s8_scalar": ("octavo_depthwise_conv2d_s8_scalar_any", 2),
+    "fully_connected_s8_scalar": ("octavo_fully_connected_s8_scalar", 6),
+    "pointwise_s8_scalar": ("octavo_pointwise_s8_scalar_any", 2),
 }
 
 KERNELS: dict[str, Kernel] = {
@@ -82,6 +91,7 @@ KERNELS: dict[str, Kernel] = {
         ("winograd", _WINOGRAD),
         ("mve", _MVE),
         ("shifts", _SHIFTS),
+        ("scalar", _SCALAR),
         ("x86", _X86),
     )
     for name in names

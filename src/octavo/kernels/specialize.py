@@ -20,6 +20,10 @@ from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.scalar.add import pack_add as pack_add_scalar
+from octavo.kernels.scalar.conv2d import pack_conv2d as pack_conv2d_scalar
+from octavo.kernels.scalar.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_scalar
+from octavo.kernels.scalar.fully_connected import pack_fully_connected as pack_fully_connected_scalar
 from octavo.kernels.shifts.conv2d import pack_conv2d as pack_conv2d_shifts
 from octavo.kernels.shifts.conv2d import pack_fully_connected as pack_fully_connected_shifts
 from octavo.kernels.winograd.conv2d import pack_conv2d as pack_conv2d_winograd
@@ -57,6 +61,12 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "fully_connected_s8": pack_fully_connected_mve,
     },
     "shifts": {"conv2d_s8": pack_conv2d_shifts, "fully_connected_s8": pack_fully_connected_shifts},
+    "scalar": {
+        "add_s8": pack_add_scalar,
+        "conv2d_s8": pack_conv2d_scalar,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_scalar,
+        "fully_connected_s8": pack_fully_connected_scalar,
+    },
     "x86": {
         "add_s8": pack_add_x86,
         "average_pool2d_s8": pack_average_pool2d_x86,

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
-from octavo.kernels.access import new_rows, pixel_blocks, pixels_at
-from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.access import pixel_blocks, ring_rows
 from octavo.kernels.dsp.conv2d_apart import pack_apart
 from octavo.kernels.dsp.log2 import log2_words, pair_bytes
 from octavo.kernels.dsp.nibbles import EXACT_NIBBLES, nibble_records, nibble_words, nibbles_are_exact
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, exact_segments, fits_a_lane, pack_words, records
+from octavo.kernels.finish import finish_constants
 from octavo.kernels.log2 import are_powers_of_two
 from octavo.kernels.packed import Packed
-from octavo.memory import Distance, distance
+from octavo.memory import Distance
 from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.conv2d import QConv2D
 
@@ -75,12 +75,7 @@ class Conv2DDsp(Placeable):
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Rows of the output are written when all rows of the image that they need are in the ring."""
-        step = (self.ring_h - self.kernel_h) // self.stride_h + 1
-        fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top, step)
-        row, first = self.in_w * self.in_c, np.arange(0, self.out_h, step, dtype=np.int64)
-        last = np.minimum(first + step, self.out_h)
-        writes = pixels_at(self.out_w * first, self.out_w * last, self.out_c, self.out_stride)
-        return {0: distance((row * fresh, row * end), writes)}
+        return {0: ring_rows(self, self.kernel_h, (self.ring_h - self.kernel_h) // self.stride_h + 1)}
 
     def scratch(self) -> int:
         """Bytes of the ring."""

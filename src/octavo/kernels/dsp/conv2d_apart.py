@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
-from octavo.kernels.access import new_rows, pixels_at
-from octavo.kernels.dsp.constants import Finish, finish_constants
+from octavo.kernels.access import ring_rows
 from octavo.kernels.dsp.words import EXACT, exact_segments, fits_a_lane, pack_words, records
+from octavo.kernels.finish import Finish, finish_constants
 from octavo.kernels.packed import Packed
-from octavo.memory import Distance, distance
+from octavo.memory import Distance
 from octavo.ops.base import Placeable
 from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
@@ -63,10 +63,7 @@ class Conv2DApartDsp(Placeable):
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """A row of the output is written when all rows of the image that it needs are in the ring."""
-        fresh, end = new_rows(self.in_h, self.out_h, self.ring_h, self.stride_h, self.pad_top)
-        row, written = self.in_w * self.in_c, self.out_w * np.arange(self.out_h + 1)
-        writes = pixels_at(written[:-1], written[1:], self.out_c, self.out_stride)
-        return {0: distance((row * fresh, row * end), writes)}
+        return {0: ring_rows(self, self.ring_h)}
 
     def scratch(self) -> int:
         """Bytes of the ring."""

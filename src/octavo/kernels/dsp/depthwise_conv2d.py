@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from octavo.ir.graph import Array
-from octavo.kernels.access import group_by_group, new_rows
-from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.access import channel_bands
 from octavo.kernels.dsp.conv2d_apart import pack_multiplied
+from octavo.kernels.finish import finish_constants
 from octavo.kernels.log2 import are_powers_of_two, log2_bytes
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
@@ -54,10 +54,7 @@ class DepthwiseConv2DDsp(Placeable):
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
         """Channel after channel, a band is read before its rows are written."""
-        fresh, end = new_rows(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top, self.band_out)
-        first = np.arange(0, self.out_h, self.band_out)
-        writes = self.out_w * first, self.out_w * np.minimum(first + self.band_out, self.out_h)
-        return {0: group_by_group((self.in_w * fresh, self.in_w * end), writes, self.channels, 1, self.out_stride)}
+        return {0: channel_bands(self)}
 
     def scratch(self) -> int:
         """Bytes of the band."""

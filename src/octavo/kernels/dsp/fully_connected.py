@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import row_blocks
-from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.dsp.log2 import log2_words
 from octavo.kernels.dsp.nibbles import EXACT_NIBBLES, nibble_records, nibble_words, nibbles_are_exact
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
+from octavo.kernels.finish import finish_constants
 from octavo.kernels.log2 import are_powers_of_two
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.kernels.dsp.constants import Finish
+from octavo.kernels.finish import Finish
 
 __all__ = [
     "EXACT",
