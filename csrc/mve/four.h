@@ -62,11 +62,6 @@ static inline octavo_four octavo_four_all(int32_t value)
     return vdupq_n_s32(value);
 }
 
-static inline void octavo_four_take(int32_t *lanes, octavo_four x)
-{
-    vstrwq_s32(lanes, x);
-}
-
 /* (x - zero_point) * 2^20, requantized; shift in -31 .. 0. */
 OCTAVO_INLINE octavo_four octavo_four_operand(octavo_four x, int32_t zero_point, int32_t multiplier, int32_t shift)
 {
@@ -153,11 +148,6 @@ static inline octavo_four octavo_four_all(int32_t value)
 {
     const octavo_four x = {{value, value, value, value}};
     return x;
-}
-
-static inline void octavo_four_take(int32_t *lanes, octavo_four x)
-{
-    memcpy(lanes, x.lane, sizeof x.lane);
 }
 
 static inline octavo_four octavo_four_operand(octavo_four x, int32_t zero_point, int32_t multiplier, int32_t shift)

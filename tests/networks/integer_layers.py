@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 from octavo.ops.integer.elementwise import QAdd, add_parameters
 from octavo.ops.integer.fully_connected import QFullyConnected
-from octavo.ops.integer.pool2d import QAveragePool2D
+from octavo.ops.integer.mean import QMean, mean_parameters
+from octavo.ops.integer.pool2d import QAveragePool2D, QMaxPool2D
 
 __all__ = [
     "Layer",
@@ -25,6 +27,9 @@ __all__ = [
     "convolution",
     "depthwise",
     "fully_connected",
+    "in_four_bits",
+    "max_pool",
+    "mean",
     "random_inputs",
     "side_by_side",
 ]
@@ -118,6 +123,13 @@ def fully_connected(rng: np.random.Generator) -> Layer:
     return op, [TensorType(shape, "int8")], constants, (*shape[:-1], size_out)
 
 
+def in_four_bits(layer: Layer) -> Layer:
+    """The layer with weights of four bits, and multipliers eight times as large where they stay below one."""
+    op, moving, (w, bias, multiplier, shift), shape = layer
+    narrow = (np.asarray(w, np.int64) // 16).astype(np.int8)
+    return op, moving, [narrow, bias, multiplier, np.minimum(np.asarray(shift, np.int64) + 3, -1).astype(np.int8)], shape
+
+
 def add(rng: np.random.Generator) -> Layer:
     """Of one shape, with scales that differ by up to a hundred."""
     shape = (1, *(int(v) for v in rng.integers(1, 9, 3)))
@@ -139,17 +151,38 @@ def add(rng: np.random.Generator) -> Layer:
 
 def average_pool(rng: np.random.Generator) -> Layer:
     """Windows of 1 to 7, strides 1 to 3, any padding, counted or not."""
+    pool, (image,), _, shape = max_pool(rng)
+    counted, zero_point = int(rng.integers(0, 2)), int(rng.integers(-128, 128))
+    op = QAveragePool2D(**asdict(pool), count_include_pad=counted, input_zero_point=zero_point)
+    return op, [image], [], shape
+
+
+def max_pool(rng: np.random.Generator) -> Layer:
+    """Windows of 1 to 7, strides 1 to 3, any padding."""
     h, w, kh, kw = (int(v) for v in rng.integers((1, 1, 1, 1), (11, 11, 8, 8)))
     c = int(rng.integers(1, 68))
     sh, sw = (int(v) for v in rng.integers(1, 4, 2))
     top, out_h = _window(rng, h, kh, sh)
     left, out_w = _window(rng, w, kw, sw)
     limits = _limits(rng)
-    op = QAveragePool2D(
-        h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"],
-        int(rng.integers(0, 2)), limits["input_zero_point"],
-    )  # fmt: skip
+    op = QMaxPool2D(h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"])
     return op, [TensorType((1, h, w, c), "int8")], [], (1, out_h, out_w, c)
+
+
+def mean(rng: np.random.Generator) -> Layer:
+    """Over 2 to 700 pixels of up to three images, channels 4 to 67, scales that differ by up to two."""
+    outer, reduced, inner = (int(v) for v in rng.integers((1, 2, 4), (4, 80, 68)))
+    if rng.integers(0, 4) == 0:
+        reduced = int(rng.integers(200, 701))
+    scales = (0.1 * np.exp2(rng.uniform(-1, 1, 2))).astype(np.float32)
+    if rng.integers(0, 3) == 0:
+        scales[1] = scales[0]
+    x, y = (
+        QParams("int8", np.array([s]), np.array([z])) for s, z in zip(scales, rng.integers(-128, 128, 2), strict=True)
+    )
+    shape = (1, outer, inner)
+    op = QMean(outer, reduced, inner, (0, 0, *shape), **mean_parameters(x, y, reduced))
+    return op, [TensorType((1, outer, reduced, inner), "int8")], [], shape
 
 
 def side_by_side(layers: Sequence[Layer]) -> IntegerModel:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from octavo.c.emit import emit
+from octavo.c.kernels import KERNELS
 from octavo.kernels.specialize import VARIANTS, specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
-from octavo.ops.integer.pool2d import QAveragePool2D
+from octavo.ops.integer.mean import QMean
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
@@ -23,12 +24,15 @@ from tests.networks.integer_layers import (
     convolution,
     depthwise,
     fully_connected,
+    in_four_bits,
+    max_pool,
+    mean,
     random_inputs,
     side_by_side,
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "models_for", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "layers4", "models_for", "written"]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -67,6 +71,8 @@ def layers(seed: int, count: int) -> list[Layer]:
             fully_connected(rng),
             add(rng),
             average_pool(rng),
+            max_pool(rng),
+            mean(rng),
         ]
     return made
 
@@ -74,15 +80,28 @@ def layers(seed: int, count: int) -> list[Layer]:
 def layers16(seed: int, count: int) -> list[Layer]:
     """16x8 layers of all kinds in turn."""
     rng = np.random.default_rng(seed)
-    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QAveragePool2D)]
+    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QMean)]
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 
+def layers4(seed: int, count: int) -> list[Layer]:
+    """Layers whose weights have four bits."""
+    rng = np.random.default_rng(seed)
+    kinds = (lambda: convolution(rng), lambda: convolution(rng, (1, 1)), lambda: fully_connected(rng))
+    return [in_four_bits(kind()) for _ in range(count) for kind in kinds]
+
+
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
-    """Layers of all kinds, then half as many 16x8 ones where the variant has kernels for them; a model each, so that
-    none is a function beyond what a compiler allocates registers for."""
+    """Layers of all kinds, then half as many 16x8 ones and ones of 4-bit weights where the variant has kernels for
+    them; a model each, so that none is a function beyond what a compiler allocates registers for."""
+    half = (count + 1) // 2
     wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
-    return [layers(seed, count), *([layers16(seed + 1000, (count + 1) // 2)] * wide)]
+    narrow = any(kernel.variant == variant and "_w4_" in name for name, kernel in KERNELS.items())
+    return [
+        layers(seed, count),
+        *([layers16(seed + 1000, half)] * wide),
+        *([layers4(seed + 2000, half)] * narrow),
+    ]
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:

@@ -42,11 +42,12 @@ _DSP = (
     "add_s8_dsp", "conv2d_s8_dsp", "conv2d_w4_dsp", "depthwise_conv2d_s8_dsp", "fully_connected_s8_dsp",
     "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
     "add_s16_dsp", "conv2d_s16_dsp", "depthwise_conv2d_s16_dsp", "fully_connected_s16_dsp", "pointwise_s16_dsp",
+    "average_pool2d_s8_dsp", "average_pool2d_s16_dsp", "max_pool2d_s8_dsp", "max_pool2d_s16_dsp", "mean_s8_dsp",
 )  # fmt: skip
 _WINOGRAD = ("conv2d_s8_winograd",)
 _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
-    "pointwise_s8_mve",
+    "max_pool2d_s8_mve", "mean_s8_mve", "pointwise_s8_mve",
 )  # fmt: skip
 _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
 

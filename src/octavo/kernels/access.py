@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.memory import Distance, Spans, distance
+from octavo.ops.integer.access import bytes_of, sliding
 
-__all__ = ["group_by_group", "in_elements", "new_rows", "pixel_blocks", "pixels_at", "row_blocks"]
+__all__ = [
+    "group_by_group",
+    "in_elements",
+    "mean_blocks",
+    "new_rows",
+    "pixel_blocks",
+    "pixels_at",
+    "row_blocks",
+    "window_blocks",
+]
 
 Integers = NDArray[np.int64]
 
@@ -64,3 +76,17 @@ def group_by_group(reads: Spans, writes: Spans, channels: int, group: int, strid
         return first, np.where(pixels[1] > pixels[0], apart * (pixels[1] - 1) + ends, first)
 
     return distance(spread(reads, channels), spread(writes, stride))._replace(same=together)
+
+
+def window_blocks(op: Any, block: int) -> Distance:
+    """``block`` channels of a pool's window are read, then written."""
+    return distance(*sliding(op).in_blocks(op.channels, op.channels, block, bytes_of(op.dtype)))
+
+
+def mean_blocks(outer: int, reduced: int, inner: int, block: int) -> Distance:
+    """What ``block`` neighbours [outer, inner] are the means of, [outer, reduced, inner], is read, then they are
+    written."""
+    first = np.arange(0, inner, block, dtype=np.int64)
+    end = np.minimum(first + block, inner)
+    image, row = (size * np.arange(outer, dtype=np.int64)[:, None] for size in (reduced * inner, inner))
+    return distance((image + first, image + (reduced - 1) * inner + end), (row + first, row + end))
