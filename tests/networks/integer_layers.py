@@ -127,7 +127,8 @@ def in_four_bits(layer: Layer) -> Layer:
     """The layer with weights of four bits, and multipliers eight times as large where they stay below one."""
     op, moving, (w, bias, multiplier, shift), shape = layer
     narrow = (np.asarray(w, np.int64) // 16).astype(np.int8)
-    return op, moving, [narrow, bias, multiplier, np.minimum(np.asarray(shift, np.int64) + 3, -1).astype(np.int8)], shape
+    larger = np.minimum(np.asarray(shift, np.int64) + 3, -1).astype(np.int8)
+    return op, moving, [narrow, bias, multiplier, larger], shape
 
 
 def add(rng: np.random.Generator) -> Layer:

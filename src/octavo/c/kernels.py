@@ -65,6 +65,11 @@ _SHARED = {
     "depthwise_conv2d_s16_dsp": ("octavo_depthwise_conv2d_s16_dsp_any", 7),
     "fully_connected_s16_dsp": ("octavo_fully_connected_s16_dsp", 9),
     "pointwise_s16_dsp": ("octavo_pointwise_s16_dsp_any", 10),
+    "add_s8_mve": ("octavo_add_s8_mve", 5),
+    "conv2d_s8_mve": ("octavo_conv2d_s8_mve_any", 3),
+    "depthwise_conv2d_s8_mve": ("octavo_depthwise_conv2d_s8_mve_any", 2),
+    "fully_connected_s8_mve": ("octavo_fully_connected_s8_mve_any", 12),
+    "pointwise_s8_mve": ("octavo_pointwise_s8_mve_any", 2),
 }
 
 KERNELS: dict[str, Kernel] = {
