@@ -44,7 +44,9 @@ def layers(seed: int, count: int, kind: str = "int8") -> list[Layer]:
     dense = [lambda: convolution(rng), lambda: convolution(rng, (1, 1)), lambda: fully_connected(rng)]
     if kind == "int4":
         return [in_four_bits(make()) for _ in range(count) for make in dense]
-    kinds = [*dense[:2], lambda: depthwise(rng), lambda: add(rng), dense[2]]
+    # Helium's fully connected layers share late.
+    again = 2 if kind == "int8 Helium" else 1
+    kinds = [*dense[:2], lambda: depthwise(rng), lambda: add(rng), *[dense[2]] * again]
     narrow = [make() for _ in range(count) for make in kinds]
     if kind != "16x8":
         return narrow

@@ -164,6 +164,10 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s16": fully_connected_s8,
     "fully_connected_s16_dsp": fully_connected_s8_dsp,
     "pointwise_s16_dsp": pointwise_s16_dsp,
+    "conv2d_s16_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_s16_mve": depthwise_conv2d_s8_mve,
+    "fully_connected_s16_mve": fully_connected_s8_mve,
+    "pointwise_s16_mve": lambda p: blocks(p, 2),
 }
 
 
@@ -208,6 +212,7 @@ def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
         (convolution, "pointwise_s8_dsp"),
         (convolution, "pointwise_s8_mve"),
         (convolution16, "pointwise_s16_dsp"),
+        (convolution16, "pointwise_s16_mve"),
     ],
 )
 def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable[..., Any], kernel: str) -> None:
@@ -221,7 +226,7 @@ WIDE = (convolution16, depthwise16, fully_connected16)
 
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [*product(NARROW, ("portable", "dsp", "mve")), *product(WIDE, ("portable", "dsp"))],
+    [*product(NARROW, ("portable", "dsp", "mve")), *product(WIDE, ("portable", "dsp", "mve"))],
 )
 def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:
     model = program(kind, variant)
@@ -234,5 +239,5 @@ def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant:
         assert allowed <= safe, node.op
         nearer = {1 - found.below, found.above - 1} - ({0} if found.same else set())
         assert not safe & nearer or len(safe) == 2 * reach + 1, node.op
-        if node.op.kernel in ("depthwise_conv2d_s8_dsp", "depthwise_conv2d_s16_dsp", "depthwise_conv2d_s8_mve"):
+        if node.op.kernel.startswith("depthwise") and variant != "portable":
             assert found.allows(0) == (0 in safe), node.op

@@ -27,7 +27,7 @@ from tests.networks.integer_layers import Layer, convolution, random_inputs, sid
 from tests.networks.kernel_cases import layers, layers16
 from tests.oracles.device import require_device
 
-BOARDS = {"dsp": "cortex-m4", "dsp 16x8": "cortex-m4", "mve": "cortex-m55"}
+BOARDS = {"dsp": "cortex-m4", "dsp 16x8": "cortex-m4", "mve": "cortex-m55", "mve 16x8": "cortex-m55"}
 Shift = Callable[[Distance], int]
 SHIFTS: dict[str, Shift] = {
     "below": lambda distance: -distance.below,

@@ -22,9 +22,13 @@ from octavo.kernels.dsp.pool2d import (
     pack_max_pool2d16,
 )
 from octavo.kernels.mve.add import pack_add as pack_add_mve
+from octavo.kernels.mve.add_s16 import pack_add16 as pack_add16_mve
 from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.conv2d_s16 import pack_conv2d16 as pack_conv2d16_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d_s16 import pack_depthwise_conv2d16 as pack_depthwise_conv2d16_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
+from octavo.kernels.mve.fully_connected_s16 import pack_fully_connected16 as pack_fully_connected16_mve
 from octavo.kernels.mve.mean import pack_mean as pack_mean_mve
 from octavo.kernels.mve.pool2d import pack_average_pool2d as pack_average_pool2d_mve
 from octavo.kernels.mve.pool2d import pack_max_pool2d as pack_max_pool2d_mve
@@ -63,10 +67,14 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     },
     "mve": {
         "add_s8": pack_add_mve,
+        "add_s16": pack_add16_mve,
         "average_pool2d_s8": pack_average_pool2d_mve,
         "conv2d_s8": pack_conv2d_mve,
+        "conv2d_s16": pack_conv2d16_mve,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "depthwise_conv2d_s16": pack_depthwise_conv2d16_mve,
         "fully_connected_s8": pack_fully_connected_mve,
+        "fully_connected_s16": pack_fully_connected16_mve,
         "max_pool2d_s8": pack_max_pool2d_mve,
         "mean_s8": pack_mean_mve,
     },
