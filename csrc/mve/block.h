@@ -1,20 +1,22 @@
 /* One or two neighbouring pixels of an output, all channels: what the convolutions and fully connected layers share.
  *
- * A stream of words holds for each four channels (the last may be fewer) their part as in dot.h, filled up to a word,
+ * A stream of words holds for each four channels (the last may be fewer) their part as in dot.h, or
+ * with 4-bit weights as in dot_w4.h, filled up to a word,
  * then a record: four multipliers (int32), four shifts (int8, not above 0).
  */
 #ifndef OCTAVO_MVE_BLOCK_H
 #define OCTAVO_MVE_BLOCK_H
 
-#include "dot.h"
+#include "dot_w4.h"
 
 /* Bytes of a record. */
 #define OCTAVO_MVE_RECORD 20
 
 /* What a block needs to know of its layer; stride is that of pixels, out_stride that of the output's, in bytes. known
- * says that the compiler sees all of it as constants. */
+ * says that the compiler sees all of it as constants, bits is the width of the weights, 8 or 4 (known). */
 typedef struct {
     int32_t known;
+    int32_t bits;
     int32_t out_c;
     int32_t out_stride;
     int32_t taps;
@@ -28,12 +30,17 @@ OCTAVO_INLINE const int8_t *octavo_mve_channels(const octavo_mve_layer *p, int32
 {
     octavo_four sums[2];
     const int8_t *record = stream;
-    if (p->known) {
+    if (p->bits == 4) {
+        record = octavo_mve_dot_w4(sums, pixels, channels, x, p->stride, stream, p->taps);
+        record += -channels * octavo_mve_w4_bytes(p->taps) & 3;
+    } else if (p->known) {
         record = octavo_mve_dot(sums, pixels, channels, x, p->stride, stream, p->taps);
     } else {
         record = octavo_mve_dot_any(sums, channels, x, x + (pixels - 1) * p->stride, stream, p->taps);
     }
-    record += -channels * p->taps & 3;
+    if (p->bits == 8) {
+        record += -channels * p->taps & 3;
+    }
     const octavo_four multiplier = octavo_four_words((const int32_t *)(const void *)record);
     const octavo_four shift = octavo_four_bytes(record + 16);
     octavo_four_store(out, octavo_four_finish(sums[0], multiplier, shift, &p->ends), channels);

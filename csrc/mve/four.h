@@ -62,6 +62,12 @@ static inline octavo_four octavo_four_all(int32_t value)
     return vdupq_n_s32(value);
 }
 
+/* floor(x / 16). */
+static inline octavo_four octavo_four_sixteenth(octavo_four x)
+{
+    return vshrq_n_s32(x, 4);
+}
+
 /* (x - zero_point) * 2^20, requantized; shift in -31 .. 0. */
 OCTAVO_INLINE octavo_four octavo_four_operand(octavo_four x, int32_t zero_point, int32_t multiplier, int32_t shift)
 {
@@ -147,6 +153,14 @@ static inline octavo_four octavo_four_add(octavo_four a, octavo_four b)
 static inline octavo_four octavo_four_all(int32_t value)
 {
     const octavo_four x = {{value, value, value, value}};
+    return x;
+}
+
+static inline octavo_four octavo_four_sixteenth(octavo_four x)
+{
+    for (int32_t i = 0; i < 4; ++i) {
+        x.lane[i] = octavo_shift_right(x.lane[i], 4);
+    }
     return x;
 }
 

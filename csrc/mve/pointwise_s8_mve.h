@@ -33,9 +33,9 @@ OCTAVO_INLINE void octavo_pointwise_s8_mve_pixels(const octavo_pointwise_s8_mve_
 
 /* The layer; known says that the compiler sees the parameters. */
 OCTAVO_INLINE void octavo_pointwise_s8_mve_blocks(const octavo_pointwise_s8_mve_params *p, const int8_t *x,
-    const int32_t *stream, int8_t *out, void *scratch, int32_t known)
+    const int32_t *stream, int8_t *out, void *scratch, int32_t known, int32_t bits)
 {
-    const octavo_mve_layer layer = {known, p->out_c, p->out_stride, p->in_c, p->in_c,
+    const octavo_mve_layer layer = {known, bits, p->out_c, p->out_stride, p->in_c, p->in_c,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     int8_t *const copy = (int8_t *)scratch;
     const int32_t pairs = p->pixels / 2;
@@ -62,14 +62,14 @@ OCTAVO_INLINE void octavo_pointwise_s8_mve_blocks(const octavo_pointwise_s8_mve_
 OCTAVO_KERNEL void octavo_pointwise_s8_mve(
     const octavo_pointwise_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_pointwise_s8_mve_blocks(p, x, stream, out, scratch, 1);
+    octavo_pointwise_s8_mve_blocks(p, x, stream, out, scratch, 1, 8);
 }
 
 /* The same, for parameters that differ from call to call. */
 OCTAVO_KERNEL void octavo_pointwise_s8_mve_any(
     const octavo_pointwise_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
 {
-    octavo_pointwise_s8_mve_blocks(p, x, stream, out, scratch, 0);
+    octavo_pointwise_s8_mve_blocks(p, x, stream, out, scratch, 0, 8);
 }
 
 #endif /* OCTAVO_POINTWISE_S8_MVE_H */

@@ -48,6 +48,7 @@ _WINOGRAD = ("conv2d_s8_winograd",)
 _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
     "max_pool2d_s8_mve", "mean_s8_mve", "pointwise_s8_mve",
+    "conv2d_w4_mve", "fully_connected_w4_mve", "pointwise_w4_mve",
     "add_s16_mve", "conv2d_s16_mve", "depthwise_conv2d_s16_mve", "fully_connected_s16_mve", "pointwise_s16_mve",
 )  # fmt: skip
 _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")

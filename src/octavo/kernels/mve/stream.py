@@ -9,8 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.kernels.finish16 import Finish16
+from octavo.kernels.nibbles import fits_a_nibble
 
-__all__ = ["fits", "folded_bias", "layer_ends", "pack_stream", "pack_stream16", "pack_taps16", "per_channel"]
+__all__ = [
+    "fits",
+    "folded_bias",
+    "layer_ends",
+    "pack_nibbles",
+    "pack_stream",
+    "pack_stream16",
+    "pack_taps16",
+    "packs_nibbles",
+    "per_channel",
+]
 
 _LANES = 16
 _LANES16 = 8
@@ -48,6 +59,28 @@ def pack_stream(
     """The stream of words of weights [O, taps]: fours of channels, then those that are left."""
     record = per_channel(multiplier, len(weights)), per_channel(shift, len(weights))
     return _stream(weights, folded_bias(op, weights, bias), record, _LANES)
+
+
+def packs_nibbles(weights: NDArray[np.int8]) -> bool:
+    """Whether weights [O, taps] have four bits, take fewer bytes so, and 16 times their sums of products has 32 bits."""
+    reach = 16 * 128 * int(np.abs(weights.astype(np.int64)).sum(axis=1).max())
+    return weights.shape[1] > _LANES and fits_a_nibble(weights) and reach < 2**31
+
+
+def pack_nibbles(
+    op: Any,
+    weights: NDArray[np.int8],
+    bias: NDArray[np.int32],
+    multiplier: NDArray[np.int32],
+    shift: NDArray[np.int8],
+) -> NDArray[np.int32]:
+    """The stream of 4-bit weights, as csrc/mve/dot_w4.h reads it."""
+    record = per_channel(multiplier, len(weights)), per_channel(shift, len(weights))
+    taps = weights.shape[1]
+    padded = np.pad(weights, ((0, 0), (0, -taps % (2 * _LANES)))).reshape(len(weights), -1, 2, _LANES)
+    pairs = (padded[:, :, 0] & 15 | padded[:, :, 1] << 4).reshape(len(weights), -1)
+    held = taps // (2 * _LANES) * _LANES + min(taps % (2 * _LANES), _LANES)
+    return _stream(pairs[:, :held], folded_bias(op, weights, bias), record, _LANES)
 
 
 def pack_stream16(finish: Finish16) -> NDArray[np.int32]:
