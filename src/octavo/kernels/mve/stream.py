@@ -62,7 +62,7 @@ def pack_stream(
 
 
 def packs_nibbles(weights: NDArray[np.int8]) -> bool:
-    """Whether weights [O, taps] have four bits, take fewer bytes so, and 16 times their sums of products has 32 bits."""
+    """Whether weights [O, taps] have four bits, take fewer bytes so, and 16 times their sums of products fits int32."""
     reach = 16 * 128 * int(np.abs(weights.astype(np.int64)).sum(axis=1).max())
     return weights.shape[1] > _LANES and fits_a_nibble(weights) and reach < 2**31
 
