@@ -1,5 +1,5 @@
-/* Mean over the middle axis of x [outer, reduced, inner] for the DSP extension, as octavo_mean_s8: four elements of the
- * output, then the next four. Sums of 256 int8 fit a lane of 16 bits; shift counts to the right.
+/* Mean over the middle axis of x [outer, reduced, inner] for the DSP extension, as octavo_mean_s8: four elements of
+ * the output, then the next four. Sums of 256 int8 fit a lane of 16 bits; shift counts to the right.
  */
 #ifndef OCTAVO_MEAN_S8_DSP_H
 #define OCTAVO_MEAN_S8_DSP_H

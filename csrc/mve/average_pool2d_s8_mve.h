@@ -1,9 +1,9 @@
 /* Mean over each window for Helium, half away from zero, x [H, W, C], as octavo_average_pool2d_s8: eight channels of a
  * window, of up to 256 elements, are read, then written.
  *
- * With n elements and m = floor(2^29 / n) + 1 the mean is floor(4 sum m / 2^31 + 1/2), which is one instruction: m is too
- * large by at most one, which moves the quotient away from zero by at most 128 n / 2^29. So ties go away from zero, and
- * everything else is at least 1 / (2 n) from a tie, which is more.
+ * With n elements and m = floor(2^29 / n) + 1 the mean is floor(4 sum m / 2^31 + 1/2), which is one instruction: m is
+ * too large by at most one, which moves the quotient away from zero by at most 128 n / 2^29. So ties go away from
+ * zero, and everything else is at least 1 / (2 n) from a tie, which is more.
  */
 #ifndef OCTAVO_AVERAGE_POOL2D_S8_MVE_H
 #define OCTAVO_AVERAGE_POOL2D_S8_MVE_H

@@ -1,6 +1,6 @@
-/* One or two neighbouring pixels of a 16x8 layer's output, all channels: block.h for int16. A stream of words holds for each
- * four channels (the last may be fewer) their part as in dot_s16.h, filled up to a word, then four scales as in
- * four_s16.h.
+/* One or two neighbouring pixels of a 16x8 layer's output, all channels: block.h for int16. A stream of words holds
+ * for each four channels (the last may be fewer) their part as in dot_s16.h, filled up to a word, then four scales as
+ * in four_s16.h.
  */
 #ifndef OCTAVO_MVE_BLOCK_S16_H
 #define OCTAVO_MVE_BLOCK_S16_H

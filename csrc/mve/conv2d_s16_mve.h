@@ -1,5 +1,5 @@
-/* Convolution for Helium: x int16 [H, W, C], out [out_h, out_w, O]; the stream of words as in block_s16.h, taps [KW, KH, C].
- * The strip and the order are those of conv2d_s8_mve; zero points are 0.
+/* Convolution for Helium: x int16 [H, W, C], out [out_h, out_w, O]; the stream of words as in block_s16.h, taps [KW,
+ * KH, C]. The strip and the order are those of conv2d_s8_mve; zero points are 0.
  */
 #ifndef OCTAVO_CONV2D_S16_MVE_H
 #define OCTAVO_CONV2D_S16_MVE_H

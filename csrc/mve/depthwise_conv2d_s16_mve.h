@@ -1,10 +1,10 @@
-/* Depthwise convolution for Helium, one output a channel: x int16 [H, W, C], out [out_h, out_w, C]. A stream of words holds
- * for each four channels (the last may be fewer, filled up with zeros) their starting sums, their weights [KW, KH, 4] (int8)
- * and their scales as in four_s16.h.
+/* Depthwise convolution for Helium, one output a channel: x int16 [H, W, C], out [out_h, out_w, C]. A stream of words
+ * holds for each four channels (the last may be fewer, filled up with zeros) their starting sums, their weights [KW,
+ * KH, 4] (int8) and their scales as in four_s16.h.
  *
- * Four channels after four channels, through the strip of depthwise_conv2d_s8_mve, whose pixels are four int16. A lane is a
- * channel: two neighbouring windows take a load of weights, two of pixels, two products and two sums a tap. The layout
- * proves that sums have 32 bits.
+ * Four channels after four channels, through the strip of depthwise_conv2d_s8_mve, whose pixels are four int16. A lane
+ * is a channel: two neighbouring windows take a load of weights, two of pixels, two products and two sums a tap. The
+ * layout proves that sums have 32 bits.
  *
  * A channel reads and writes only its own elements of each pixel, and rows are read before they are written: out may
  * be x.

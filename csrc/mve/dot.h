@@ -53,15 +53,15 @@
 #define OCTAVO_MVE_REST(a, b)                                                                                          \
     "vpst\n\tvldrbt.8 q2, [%[w]]\n\tadd %[w], %[w], %[taps]\n\t" OCTAVO_MVE_TWO(a, b, "q2")
 #define OCTAVO_MVE_ANY                                                                                                 \
-    "ldrd r8, r10, [%[w]]\n\tldrd r12, lr, [%[w], #8]\n\tldrd r0, r2, [%[w]], #8\n\tldrd r4, r6, [%[w]], #8\n\t"        \
+    "ldrd r8, r10, [%[w]]\n\tldrd r12, lr, [%[w], #8]\n\tldrd r0, r2, [%[w]], #8\n\tldrd r4, r6, [%[w]], #8\n\t"       \
     "subs %[taps], %[taps], #16\n\tblo 2f\n\t"                                                                         \
     "1:\n\tvldrb.8 q0, [%[x]], #16\n\tvldrb.8 q1, [%[y]], #16\n\t"                                                     \
-    "vldrb.8 q2, [%[w]]\n\tvldrb.8 q3, [%[w], #16]\n\t" OCTAVO_MVE_TWO("r0", "r8", "q2")                              \
-    "vldrb.8 q2, [%[w], #32]\n\t" OCTAVO_MVE_TWO("r2", "r10", "q3") "vldrb.8 q3, [%[w], #48]\n\t"                     \
-    OCTAVO_MVE_TWO("r4", "r12", "q2") OCTAVO_MVE_TWO("r6", "lr", "q3") "add %[w], %[w], #64\n\t"                   \
+    "vldrb.8 q2, [%[w]]\n\tvldrb.8 q3, [%[w], #16]\n\t" OCTAVO_MVE_TWO("r0", "r8", "q2")                               \
+    "vldrb.8 q2, [%[w], #32]\n\t" OCTAVO_MVE_TWO("r2", "r10", "q3") "vldrb.8 q3, [%[w], #48]\n\t"                      \
+    OCTAVO_MVE_TWO("r4", "r12", "q2") OCTAVO_MVE_TWO("r6", "lr", "q3") "add %[w], %[w], #64\n\t"                       \
     "subs %[taps], %[taps], #16\n\tbhs 1b\n\t"                                                                         \
-    "2:\n\tadds %[taps], %[taps], #16\n\tbeq 3f\n\tvctp.8 %[taps]\n\t"                                               \
-    "vpstt\n\tvldrbt.8 q0, [%[x]]\n\tvldrbt.8 q1, [%[y]]\n\t"                                                         \
+    "2:\n\tadds %[taps], %[taps], #16\n\tbeq 3f\n\tvctp.8 %[taps]\n\t"                                                 \
+    "vpstt\n\tvldrbt.8 q0, [%[x]]\n\tvldrbt.8 q1, [%[y]]\n\t"                                                          \
     OCTAVO_MVE_REST("r0", "r8") OCTAVO_MVE_REST("r2", "r10") OCTAVO_MVE_REST("r4", "r12") OCTAVO_MVE_REST("r6", "lr")  \
     "3:\n\t"
 

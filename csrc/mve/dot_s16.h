@@ -1,8 +1,9 @@
-/* Dot products of up to two int16 pixels with up to four output channels: the inner loop of the 16x8 layers of this folder.
+/* Dot products of up to two int16 pixels with up to four output channels: the inner loop of the 16x8 layers of this
+ * folder.
  *
- * A stream of bytes as in dot.h, with the channels' weights for every 8 taps. One instruction multiplies 8 pairs and adds
- * them to a sum of 32 bits; where the layout of a layer does not prove that these are enough, to one of 64 bits, which is
- * saturated at the end: the layout proves that the output is the same.
+ * A stream of bytes as in dot.h, with the channels' weights for every 8 taps. One instruction multiplies 8 pairs and
+ * adds them to a sum of 32 bits; where the layout of a layer does not prove that these are enough, to one of 64 bits,
+ * which is saturated at the end: the layout proves that the output is the same.
  */
 #ifndef OCTAVO_MVE_DOT_S16_H
 #define OCTAVO_MVE_DOT_S16_H

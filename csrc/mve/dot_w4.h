@@ -1,12 +1,12 @@
 /* Dot products of up to two pixels with up to four output channels of 4-bit weights: dot.h for packed weights.
  *
- * A byte holds two weights: of 32 taps, tap i in the lower half of byte i and tap 16 + i in the upper. Shifted up by four
- * and masked, both become int8 that are 16 times the weight, so one vector of weights is taken apart by two instructions
- * for two multiplications a pixel. Sums begin with zero and are 16 times too large, which the layout of a layer proves to
- * fit; then they are divided without a remainder and the starting sums are added.
+ * A byte holds two weights: of 32 taps, tap i in the lower half of byte i and tap 16 + i in the upper. Shifted up by
+ * four and masked, both become int8 that are 16 times the weight, so one vector of weights is taken apart by two
+ * instructions for two multiplications a pixel. Sums begin with zero and are 16 times too large, which the layout of a
+ * layer proves to fit; then they are divided without a remainder and the starting sums are added.
  *
- * The stream is that of dot.h, but for every 32 taps 16 bytes of each channel; what is left of the taps, up to 31, takes
- * up to 16 bytes of each channel, whose upper halves are zero beyond the last tap.
+ * The stream is that of dot.h, but for every 32 taps 16 bytes of each channel; what is left of the taps, up to 31,
+ * takes up to 16 bytes of each channel, whose upper halves are zero beyond the last tap.
  */
 #ifndef OCTAVO_MVE_DOT_W4_H
 #define OCTAVO_MVE_DOT_W4_H
@@ -23,8 +23,8 @@ OCTAVO_INLINE int32_t octavo_mve_w4_bytes(int32_t taps)
 /* Sums are the registers of dot.h; taps of the first pixel are in the registers that the
  * vectors of sums get at last, those of the second in q2 and q3; q6 is the mask. */
 #define OCTAVO_MVE_W4_CHANNEL(a, b, step, upper)                                                                       \
-    "vldrb.8 q4, [%[w]], " step "\n\tvshl.i8 q5, q4, #4\n\t" OCTAVO_MVE_MAC(a, "%q[sum0]", "q5")                             \
-    OCTAVO_MVE_IF(upper, "vand q4, q4, q6\n\t" OCTAVO_MVE_MAC(a, "%q[sum1]", "q4"))                                          \
+    "vldrb.8 q4, [%[w]], " step "\n\tvshl.i8 q5, q4, #4\n\t" OCTAVO_MVE_MAC(a, "%q[sum0]", "q5")                       \
+    OCTAVO_MVE_IF(upper, "vand q4, q4, q6\n\t" OCTAVO_MVE_MAC(a, "%q[sum1]", "q4"))                                    \
     OCTAVO_MVE_IF("%c[pixels] > 1", OCTAVO_MVE_MAC(b, "q2", "q5"))                                                     \
     OCTAVO_MVE_IF("(%c[pixels] > 1) && (" upper ")", OCTAVO_MVE_MAC(b, "q3", "q4"))
 #define OCTAVO_MVE_W4_STEP(step, upper)                                                                                \
@@ -35,13 +35,13 @@ OCTAVO_INLINE int32_t octavo_mve_w4_bytes(int32_t taps)
 
 /* 32 taps; and those that are left, of which only the first 16, or only the others, are fewer. */
 #define OCTAVO_MVE_W4_TAPS                                                                                             \
-    "vldrb.8 %q[sum0], [%[x]], #16\n\tvldrb.8 %q[sum1], [%[x]], #16\n\t"                                                           \
+    "vldrb.8 %q[sum0], [%[x]], #16\n\tvldrb.8 %q[sum1], [%[x]], #16\n\t"                                               \
     OCTAVO_MVE_IF("%c[pixels] > 1", "vldrb.8 q2, [%[y]], #16\n\tvldrb.8 q3, [%[y]], #16\n\t")                          \
     OCTAVO_MVE_W4_STEP("#16", "1")
 #define OCTAVO_MVE_W4_LAST_TAPS                                                                                        \
-    OCTAVO_MVE_IF("%c[rest] > 16", "vldrb.8 %q[sum0], [%[x]], #16\n\tvpst\n\tvldrbt.8 %q[sum1], [%[x]]\n\t")                       \
+    OCTAVO_MVE_IF("%c[rest] > 16", "vldrb.8 %q[sum0], [%[x]], #16\n\tvpst\n\tvldrbt.8 %q[sum1], [%[x]]\n\t")           \
     OCTAVO_MVE_IF("(%c[rest] > 16) && (%c[pixels] > 1)", "vldrb.8 q2, [%[y]], #16\n\tvpst\n\tvldrbt.8 q3, [%[y]]\n\t") \
-    OCTAVO_MVE_IF("%c[rest] <= 16", "vpst\n\tvldrbt.8 %q[sum0], [%[x]]\n\t")                                                 \
+    OCTAVO_MVE_IF("%c[rest] <= 16", "vpst\n\tvldrbt.8 %q[sum0], [%[x]]\n\t")                                           \
     OCTAVO_MVE_IF("(%c[rest] <= 16) && (%c[pixels] > 1)", "vpst\n\tvldrbt.8 q2, [%[y]]\n\t")                           \
     OCTAVO_MVE_W4_STEP("#%c[bytes]", "%c[rest] > 16")
 #define OCTAVO_MVE_W4_START                                                                                            \

@@ -1,7 +1,7 @@
 /* Eight 16-bit lanes: sums of the bytes of neighbouring channels, as the pools and means of this folder take them.
  *
- * A vector register on a core that has Helium, plain C with the same result elsewhere, as four.h. Sums of up to 256 int8
- * fit; then they are taken apart into the lanes 0, 2, 4, 6 (even) and 1, 3, 5, 7 (odd) of 32 bits.
+ * A vector register on a core that has Helium, plain C with the same result elsewhere, as four.h. Sums of up to 256
+ * int8 fit; then they are taken apart into the lanes 0, 2, 4, 6 (even) and 1, 3, 5, 7 (odd) of 32 bits.
  */
 #ifndef OCTAVO_MVE_EIGHT_H
 #define OCTAVO_MVE_EIGHT_H

@@ -40,8 +40,8 @@ static inline octavo_four octavo_four_clamp(octavo_four x, int32_t low, int32_t 
     return vminq_s32(vmaxq_s32(x, vdupq_n_s32(low)), vdupq_n_s32(high));
 }
 
-/* octavo_finish64 of four sums, as csrc/dsp/finish_s16.h explains: x scale / 2^32 to nearest, ties up; or with the upper
- * half m of scale and the lower n, x m / 2^16 down, then a shift by n to nearest, ties up. */
+/* octavo_finish64 of four sums, as csrc/dsp/finish_s16.h explains: x scale / 2^32 to nearest, ties up; or with the
+ * upper half m of scale and the lower n, x m / 2^16 down, then a shift by n to nearest, ties up. */
 OCTAVO_INLINE octavo_four octavo_four_finish_s16(octavo_four x, octavo_four scale, const octavo_mve_ends_s16 *ends)
 {
     if (ends->shifted) {

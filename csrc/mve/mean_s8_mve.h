@@ -1,5 +1,5 @@
-/* Mean over the middle axis of x [outer, reduced, inner] for Helium, as octavo_mean_s8: eight elements of the output, then
- * the next eight. */
+/* Mean over the middle axis of x [outer, reduced, inner] for Helium, as octavo_mean_s8: eight elements of the output,
+ * then the next eight. */
 #ifndef OCTAVO_MEAN_S8_MVE_H
 #define OCTAVO_MEAN_S8_MVE_H
 

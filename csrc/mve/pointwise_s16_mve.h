@@ -1,5 +1,5 @@
-/* Convolution of one pixel for Helium: x int16 [pixels, C], out [pixels, O]; the stream of words as in block_s16.h. Two
- * pixels are copied into scratch, then written, in the order of pointwise_s8_mve.
+/* Convolution of one pixel for Helium: x int16 [pixels, C], out [pixels, O]; the stream of words as in block_s16.h.
+ * Two pixels are copied into scratch, then written, in the order of pointwise_s8_mve.
  */
 #ifndef OCTAVO_POINTWISE_S16_MVE_H
 #define OCTAVO_POINTWISE_S16_MVE_H
