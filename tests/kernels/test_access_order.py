@@ -217,6 +217,10 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s16": fully_connected_s8,
     "fully_connected_s16_dsp": fully_connected_s8_dsp,
     "pointwise_s16_dsp": pointwise_s16_dsp,
+    "conv2d_s16_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_s16_mve": depthwise_conv2d_s8_mve,
+    "fully_connected_s16_mve": fully_connected_s8_mve,
+    "pointwise_s16_mve": lambda p: blocks(p, 2),
 }
 
 
@@ -279,6 +283,7 @@ def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
         (convolution_log2, "pointwise_log2_dsp"),
         (convolution, "pointwise_s8_scalar"),
         (convolution16, "pointwise_s16_dsp"),
+        (convolution16, "pointwise_s16_mve"),
     ],
 )
 def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable[..., Any], kernel: str) -> None:
@@ -296,8 +301,9 @@ WIDE = (convolution16, depthwise16, fully_connected16)
     ("kind", "variant"),
     [
         *product(NARROW, ("portable", "dsp", "mve", "scalar")),
-        *product(WIDE, ("portable", "dsp")),
+        *product(WIDE, ("portable", "dsp", "mve")),
         *product((*INT4, *LOG2, apart), ("dsp",)),
+        *product(INT4, ("mve",)),
         (convolution_log2, "shifts"),
     ],
 )

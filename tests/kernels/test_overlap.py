@@ -33,6 +33,8 @@ BOARDS = {
     "dsp 4-bit": "cortex-m4",
     "dsp apart": "cortex-m4",
     "mve": "cortex-m55",
+    "mve 16x8": "cortex-m55",
+    "mve 4-bit": "cortex-m55",
     "scalar": "cortex-m0",
     "shifts 4-bit": "cortex-m0",
 }

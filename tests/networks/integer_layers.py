@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 from octavo.ops.integer.elementwise import QAdd, add_parameters
 from octavo.ops.integer.fully_connected import QFullyConnected
-from octavo.ops.integer.pool2d import QAveragePool2D
+from octavo.ops.integer.mean import QMean, mean_parameters
+from octavo.ops.integer.pool2d import QAveragePool2D, QMaxPool2D
 
 __all__ = [
     "Layer",
@@ -28,6 +30,8 @@ __all__ = [
     "fully_connected",
     "in_int4",
     "in_log2",
+    "max_pool",
+    "mean",
     "random_inputs",
     "side_by_side",
 ]
@@ -161,22 +165,44 @@ def add(rng: np.random.Generator) -> Layer:
 
 def average_pool(rng: np.random.Generator) -> Layer:
     """Windows of 1 to 7, strides 1 to 3, any padding, counted or not."""
+    pool, (image,), _, shape = max_pool(rng)
+    counted, zero_point = int(rng.integers(0, 2)), int(rng.integers(-128, 128))
+    op = QAveragePool2D(**asdict(pool), count_include_pad=counted, input_zero_point=zero_point)
+    return op, [image], [], shape
+
+
+def max_pool(rng: np.random.Generator) -> Layer:
+    """Windows of 1 to 7, strides 1 to 3, any padding."""
     h, w, kh, kw = (int(v) for v in rng.integers((1, 1, 1, 1), (11, 11, 8, 8)))
     c = int(rng.integers(1, 68))
     sh, sw = (int(v) for v in rng.integers(1, 4, 2))
     top, out_h = _window(rng, h, kh, sh)
     left, out_w = _window(rng, w, kw, sw)
     limits = _limits(rng)
-    op = QAveragePool2D(
-        h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"],
-        int(rng.integers(0, 2)), limits["input_zero_point"],
-    )  # fmt: skip
+    op = QMaxPool2D(h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"])
     return op, [TensorType((1, h, w, c), "int8")], [], (1, out_h, out_w, c)
 
 
+def mean(rng: np.random.Generator) -> Layer:
+    """Over 2 to 700 pixels of up to three images, channels 4 to 67, scales that differ by up to two."""
+    outer, reduced, inner = (int(v) for v in rng.integers((1, 2, 4), (4, 80, 68)))
+    if rng.integers(0, 4) == 0:
+        reduced = int(rng.integers(200, 701))
+    scales = (0.1 * np.exp2(rng.uniform(-1, 1, 2))).astype(np.float32)
+    if rng.integers(0, 3) == 0:
+        scales[1] = scales[0]
+    x, y = (
+        QParams("int8", np.array([s]), np.array([z])) for s, z in zip(scales, rng.integers(-128, 128, 2), strict=True)
+    )
+    shape = (1, outer, inner)
+    op = QMean(outer, reduced, inner, (0, 0, *shape), **mean_parameters(x, y, reduced))
+    return op, [TensorType((1, outer, reduced, inner), "int8")], [], shape
+
+
 def in_int4(rng: np.random.Generator, layer: Layer) -> Layer:
-    """A linear layer with weights of four bits: most of them in [-7, 7]."""
-    return _with_weights(layer, rng.integers(-7, 8, layer[2][0].shape))
+    """A linear layer with weights of four bits, and multipliers eight times as large where they stay below one."""
+    op, moving, (w, bias, multiplier, shift), shape = _with_weights(layer, rng.integers(-7, 8, layer[2][0].shape))
+    return op, moving, [w, bias, multiplier, np.minimum(np.asarray(shift, np.int64) + 3, -1).astype(np.int8)], shape
 
 
 def in_log2(rng: np.random.Generator, layer: Layer) -> Layer:

@@ -14,7 +14,7 @@ from octavo.c.kernels import KERNELS
 from octavo.kernels.specialize import VARIANTS, specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
-from octavo.ops.integer.pool2d import QAveragePool2D
+from octavo.ops.integer.mean import QMean
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
@@ -28,6 +28,8 @@ from tests.networks.integer_layers import (
     fully_connected,
     in_int4,
     in_log2,
+    max_pool,
+    mean,
     random_inputs,
     side_by_side,
 )
@@ -72,6 +74,8 @@ def layers(seed: int, count: int) -> list[Layer]:
             fully_connected(rng),
             add(rng),
             average_pool(rng),
+            max_pool(rng),
+            mean(rng),
         ]
     return made
 
@@ -79,7 +83,7 @@ def layers(seed: int, count: int) -> list[Layer]:
 def layers16(seed: int, count: int) -> list[Layer]:
     """16x8 layers of all kinds in turn."""
     rng = np.random.default_rng(seed)
-    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QAveragePool2D)]
+    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QMean)]
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 

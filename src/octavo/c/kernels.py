@@ -43,11 +43,14 @@ _DSP = (
     "fully_connected_s8_dsp", "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
     "conv2d_log2_dsp", "depthwise_conv2d_log2_dsp", "fully_connected_log2_dsp", "pointwise_log2_dsp",
     "add_s16_dsp", "conv2d_s16_dsp", "depthwise_conv2d_s16_dsp", "fully_connected_s16_dsp", "pointwise_s16_dsp",
+    "average_pool2d_s8_dsp", "average_pool2d_s16_dsp", "max_pool2d_s8_dsp", "max_pool2d_s16_dsp", "mean_s8_dsp",
 )  # fmt: skip
 _WINOGRAD = ("conv2d_s8_winograd",)
 _MVE = (
     "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
-    "pointwise_s8_mve",
+    "max_pool2d_s8_mve", "mean_s8_mve", "pointwise_s8_mve",
+    "conv2d_w4_mve", "fully_connected_w4_mve", "pointwise_w4_mve",
+    "add_s16_mve", "conv2d_s16_mve", "depthwise_conv2d_s16_mve", "fully_connected_s16_mve", "pointwise_s16_mve",
 )  # fmt: skip
 _SHIFTS = ("conv2d_w4_shifts",)
 _SCALAR = (
@@ -81,6 +84,11 @@ _SHARED = {
     "depthwise_conv2d_s8_scalar": ("octavo_depthwise_conv2d_s8_scalar_any", 2),
     "fully_connected_s8_scalar": ("octavo_fully_connected_s8_scalar", 6),
     "pointwise_s8_scalar": ("octavo_pointwise_s8_scalar_any", 2),
+    "add_s8_mve": ("octavo_add_s8_mve", 5),
+    "conv2d_s8_mve": ("octavo_conv2d_s8_mve_any", 3),
+    "depthwise_conv2d_s8_mve": ("octavo_depthwise_conv2d_s8_mve_any", 2),
+    "fully_connected_s8_mve": ("octavo_fully_connected_s8_mve_any", 12),
+    "pointwise_s8_mve": ("octavo_pointwise_s8_mve_any", 2),
 }
 
 KERNELS: dict[str, Kernel] = {

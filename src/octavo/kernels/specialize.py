@@ -14,11 +14,24 @@ from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
 from octavo.kernels.dsp.depthwise_conv2d_s16 import pack_depthwise_conv2d16
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
 from octavo.kernels.dsp.fully_connected_s16 import pack_fully_connected16
+from octavo.kernels.dsp.mean import pack_mean
+from octavo.kernels.dsp.pool2d import (
+    pack_average_pool2d,
+    pack_average_pool2d16,
+    pack_max_pool2d,
+    pack_max_pool2d16,
+)
 from octavo.kernels.mve.add import pack_add as pack_add_mve
-from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.add_s16 import pack_add16 as pack_add16_mve
 from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.conv2d_s16 import pack_conv2d16 as pack_conv2d16_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d_s16 import pack_depthwise_conv2d16 as pack_depthwise_conv2d16_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
+from octavo.kernels.mve.fully_connected_s16 import pack_fully_connected16 as pack_fully_connected16_mve
+from octavo.kernels.mve.mean import pack_mean as pack_mean_mve
+from octavo.kernels.mve.pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.pool2d import pack_max_pool2d as pack_max_pool2d_mve
 from octavo.kernels.packed import Packed, Variant
 from octavo.kernels.scalar.add import pack_add as pack_add_scalar
 from octavo.kernels.scalar.conv2d import pack_conv2d as pack_conv2d_scalar
@@ -46,19 +59,30 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "dsp": {
         "add_s8": pack_add,
         "add_s16": pack_add16,
+        "average_pool2d_s8": pack_average_pool2d,
+        "average_pool2d_s16": pack_average_pool2d16,
         "conv2d_s8": pack_conv2d,
         "conv2d_s16": pack_conv2d16,
         "depthwise_conv2d_s8": pack_depthwise_conv2d,
         "depthwise_conv2d_s16": pack_depthwise_conv2d16,
         "fully_connected_s8": pack_fully_connected,
         "fully_connected_s16": pack_fully_connected16,
+        "max_pool2d_s8": pack_max_pool2d,
+        "max_pool2d_s16": pack_max_pool2d16,
+        "mean_s8": pack_mean,
     },
     "mve": {
         "add_s8": pack_add_mve,
+        "add_s16": pack_add16_mve,
         "average_pool2d_s8": pack_average_pool2d_mve,
         "conv2d_s8": pack_conv2d_mve,
+        "conv2d_s16": pack_conv2d16_mve,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "depthwise_conv2d_s16": pack_depthwise_conv2d16_mve,
         "fully_connected_s8": pack_fully_connected_mve,
+        "fully_connected_s16": pack_fully_connected16_mve,
+        "max_pool2d_s8": pack_max_pool2d_mve,
+        "mean_s8": pack_mean_mve,
     },
     "shifts": {"conv2d_s8": pack_conv2d_shifts, "fully_connected_s8": pack_fully_connected_shifts},
     "scalar": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -110,7 +110,7 @@ def _in_pairs(finish: Finish, groups: int) -> Finish:
         return np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)), constant_values=fill).reshape(-1)
 
     bias, multiplier, shift = padded(finish.bias, 0), padded(finish.multiplier, 0), padded(finish.shift, 1)
-    return Finish(finish.weights, bias, multiplier, shift, finish.negative_ties)
+    return replace(finish, bias=bias, multiplier=multiplier, shift=shift)
 
 
 def _call(
