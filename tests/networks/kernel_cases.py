@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,9 +106,9 @@ def layers_apart(seed: int, count: int) -> list[Layer]:
 
 
 def _pointwise(rng: np.random.Generator) -> Layer:
-    """A convolution of one pixel without strides."""
-    made = (convolution(rng, (1, 1)) for _ in count())
-    return next(layer for layer in made if (layer[0].stride_h, layer[0].stride_w) == (1, 1))  # type: ignore[attr-defined]
+    """A convolution of one pixel without strides, of so many channels that every variant packs 4-bit weights."""
+    made: Iterator[Any] = (convolution(rng, (1, 1)) for _ in count())
+    return next(layer for layer in made if layer[0].stride_h == layer[0].stride_w == 1 and layer[0].in_c > 16)
 
 
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
@@ -118,7 +119,7 @@ def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
     return [
         *([layers(seed, count)] * ("add_s8" in VARIANTS[variant])),
         *([layers16(seed + 1000, (count + 1) // 2)] * wide),
-        *([layers4(seed + 2000, (count + 3) // 4)] * narrow),
+        *([layers4(seed + 2000, (count + 1) // 2)] * narrow),
         *([layers_apart(seed + 3000, 2 * count)] * (f"conv2d_apart_{variant}" in KERNELS)),
     ]
 
