@@ -1,0 +1,81 @@
+/* Convolution of float16: x [H, W, C], weights [KH, KW, C / groups, O], bias [O]; out [out_h, out_w, O]. A sum goes over
+ * the window's rows, columns and channels in this order; padding adds nothing.
+ */
+#ifndef OCTAVO_CONV2D_F16_H
+#define OCTAVO_CONV2D_F16_H
+
+#include "conv2d_s8.h"
+#include "taps_f16.h"
+
+typedef struct {
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t out_c;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t groups;
+    float act_min;
+    float act_max;
+} octavo_conv2d_f16_params;
+
+/* Up to a block of output channels, whose weights, bias and output begin there, for the window that starts at (y0, x0);
+ * image begins at the group's first channel. */
+OCTAVO_INLINE void octavo_conv2d_f16_block(const octavo_conv2d_f16_params *p, const int16_t *image, int32_t y0,
+    int32_t x0, const int16_t *weights, const int16_t *bias, int32_t channels, int16_t *out)
+{
+    const int32_t inner = p->in_c / p->groups;
+    const int32_t ky1 = octavo_conv2d_s8_last(y0, p->dilation_h, p->kernel_h, p->in_h);
+    const int32_t kx0 = octavo_conv2d_s8_first(x0, p->dilation_w);
+    const int32_t kx1 = octavo_conv2d_s8_last(x0, p->dilation_w, p->kernel_w, p->in_w);
+    /* The taps of a kernel row touch, so a row is one run. */
+    const int32_t contiguous = p->dilation_w == 1 && p->groups == 1;
+    const int32_t runs = contiguous ? octavo_min(kx1 - kx0, 1) : kx1 - kx0;
+    const int32_t length = contiguous ? (kx1 - kx0) * inner : inner;
+    float acc[OCTAVO_TAPS_F16_BLOCK];
+    octavo_taps_f16_begin(acc, bias, channels);
+    for (int32_t ky = octavo_conv2d_s8_first(y0, p->dilation_h); ky < ky1; ++ky) {
+        const int32_t origin = (y0 + ky * p->dilation_h) * p->in_w + x0;
+        for (int32_t kx = kx0; kx < kx0 + runs; ++kx) {
+            octavo_taps_f16_add(acc, image + (origin + kx * p->dilation_w) * p->in_c,
+                weights + (ky * p->kernel_w + kx) * inner * p->out_c, length, p->out_c, channels);
+        }
+    }
+    octavo_taps_f16_end(acc, p->act_min, p->act_max, channels, out);
+}
+
+static inline void octavo_conv2d_f16(const octavo_conv2d_f16_params *p, const int16_t *x, const int16_t *weights,
+    const int16_t *bias, int16_t *out)
+{
+    const int32_t group_in = p->in_c / p->groups;
+    const int32_t group_out = p->out_c / p->groups;
+    for (int32_t oy = 0; oy < p->out_h; ++oy) {
+        for (int32_t ox = 0; ox < p->out_w; ++ox) {
+            const int32_t y0 = oy * p->stride_h - p->pad_top;
+            const int32_t x0 = ox * p->stride_w - p->pad_left;
+            for (int32_t g = 0; g < p->groups; ++g) {
+                const int16_t *image = x + g * group_in;
+                int32_t c = g * group_out;
+                const int32_t end = c + group_out;
+                for (; c + OCTAVO_TAPS_F16_BLOCK <= end; c += OCTAVO_TAPS_F16_BLOCK) {
+                    octavo_conv2d_f16_block(p, image, y0, x0, weights + c, bias + c, OCTAVO_TAPS_F16_BLOCK, out);
+                    out += OCTAVO_TAPS_F16_BLOCK;
+                }
+                if (c < end) {
+                    octavo_conv2d_f16_block(p, image, y0, x0, weights + c, bias + c, end - c, out);
+                    out += end - c;
+                }
+            }
+        }
+    }
+}
+
+#endif /* OCTAVO_CONV2D_F16_H */
