@@ -24,10 +24,11 @@ from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
 from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
-from tests.networks.kernel_cases import layers, layers16
+from tests.networks.kernel_cases import half_layers, layers, layers16
 from tests.oracles.device import require_device
 
-BOARDS = {"dsp": "cortex-m4", "dsp 16x8": "cortex-m4", "mve": "cortex-m55"}
+BOARDS = {"dsp": "cortex-m4", "dsp 16x8": "cortex-m4", "mve": "cortex-m55", "mve float16": "cortex-m55"}
+LAYERS = {"": layers, "16x8": layers16, "float16": half_layers}
 Shift = Callable[[Distance], int]
 SHIFTS: dict[str, Shift] = {
     "below": lambda distance: -distance.below,
@@ -42,8 +43,8 @@ NEARER: dict[str, Shift] = {
 
 def programs(variant: str, seed: int, count: int) -> tuple[IntegerModel, IntegerModel]:
     """Random layers side by side, and the same with the kernels of a variant."""
-    feature, _, wide = variant.partition(" ")
-    model = side_by_side(layers16(seed, count) if wide else layers(seed, count))
+    feature, _, kind = variant.partition(" ")
+    model = side_by_side(LAYERS[kind](seed, count))
     return model, specialize(model, replace(load_target(BOARDS[variant]), features=(feature,)))
 
 

@@ -16,6 +16,7 @@ from octavo.ops.integer.pool2d import QAveragePool2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
+from tests.networks.half_layers import in_half
 from tests.networks.integer_layers import (
     Layer,
     add,
@@ -28,7 +29,7 @@ from tests.networks.integer_layers import (
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "models_for", "written"]
+__all__ = ["ALIGNMENT", "Case", "emitted", "half_layers", "layers", "layers16", "models_for", "written"]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -78,11 +79,18 @@ def layers16(seed: int, count: int) -> list[Layer]:
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 
+def half_layers(seed: int, count: int) -> list[Layer]:
+    """float16 layers of all kinds in turn."""
+    rng = np.random.default_rng(seed)
+    return [in_half(rng, layer) for layer in layers(seed, count) if not isinstance(layer[0], QAveragePool2D)]
+
+
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
-    """Layers of all kinds, then half as many 16x8 ones where the variant has kernels for them; a model each, so that
-    none is a function beyond what a compiler allocates registers for."""
-    wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
-    return [layers(seed, count), *([layers16(seed + 1000, (count + 1) // 2)] * wide)]
+    """Layers of all kinds, then half as many 16x8 and float16 ones where the variant has kernels for them; a model
+    each, so that none is a function beyond what a compiler allocates registers for."""
+    wide, half = (any(kernel.endswith(end) for kernel in VARIANTS[variant]) for end in ("_s16", "_f16"))
+    fewer = (count + 1) // 2
+    return [layers(seed, count), *([layers16(seed + 1000, fewer)] * wide), *([half_layers(seed + 2000, fewer)] * half)]
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:

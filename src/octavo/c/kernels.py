@@ -51,8 +51,8 @@ _DSP = (
 )  # fmt: skip
 _WINOGRAD = ("conv2d_s8_winograd",)
 _MVE = (
-    "add_s8_mve", "average_pool2d_s8_mve", "conv2d_s8_mve", "depthwise_conv2d_s8_mve", "fully_connected_s8_mve",
-    "pointwise_s8_mve",
+    "add_f16_mve", "add_s8_mve", "average_pool2d_s8_mve", "conv2d_f16_mve", "conv2d_s8_mve", "depthwise_conv2d_f16_mve",
+    "depthwise_conv2d_s8_mve", "fully_connected_f16_mve", "fully_connected_s8_mve", "pointwise_s8_mve",
 )  # fmt: skip
 _X86 = ("add_s8_x86", "average_pool2d_s8_x86", "conv2d_s8_x86", "depthwise_conv2d_s8_x86")
 

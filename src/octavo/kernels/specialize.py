@@ -19,6 +19,12 @@ from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_averag
 from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
+from octavo.kernels.mve.half import (
+    pack_half_add,
+    pack_half_conv2d,
+    pack_half_depthwise_conv2d,
+    pack_half_fully_connected,
+)
 from octavo.kernels.packed import Packed, Variant
 from octavo.kernels.winograd.conv2d import pack_conv2d as pack_conv2d_winograd
 from octavo.kernels.x86.add import pack_add as pack_add_x86
@@ -48,10 +54,14 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "fully_connected_s16": pack_fully_connected16,
     },
     "mve": {
+        "add_f16": pack_half_add,
         "add_s8": pack_add_mve,
         "average_pool2d_s8": pack_average_pool2d_mve,
+        "conv2d_f16": pack_half_conv2d,
         "conv2d_s8": pack_conv2d_mve,
+        "depthwise_conv2d_f16": pack_half_depthwise_conv2d,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "fully_connected_f16": pack_half_fully_connected,
         "fully_connected_s8": pack_fully_connected_mve,
     },
     "x86": {
