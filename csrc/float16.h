@@ -48,6 +48,15 @@ static inline float octavo_f16_float(int16_t half)
     return value;
 }
 
+/* Two neighbours, with one load. */
+static inline void octavo_f16_pair(const int16_t *halves, float *pair)
+{
+    float both;
+    memcpy(&both, halves, sizeof both);
+    __asm__("vcvtb.f32.f16 %0, %1" : "=t"(pair[0]) : "t"(both));
+    __asm__("vcvtt.f32.f16 %0, %1" : "=t"(pair[1]) : "t"(both));
+}
+
 /* To nearest, half to even; |x| is at most 65504. */
 static inline int16_t octavo_f16_bits(float x)
 {
@@ -95,6 +104,27 @@ static inline int16_t octavo_f16_bits(float x)
 }
 
 #endif
+
+#if !defined(OCTAVO_F16_VCVT)
+
+/* Two neighbours. */
+static inline void octavo_f16_pair(const int16_t *halves, float *pair)
+{
+    pair[0] = octavo_f16_float(halves[0]);
+    pair[1] = octavo_f16_float(halves[1]);
+}
+
+#endif
+
+/* sum + a * b of halves a and b, whose product is exact: in one instruction or two, the result is the same. */
+static inline float octavo_f16_add(float sum, float a, float b)
+{
+#if defined(__FP_FAST_FMAF) && defined(__GNUC__) && defined(__OPTIMIZE__)
+    return __builtin_fmaf(a, b, sum);
+#else
+    return sum + a * b;
+#endif
+}
 
 /* x between low and high, inside -65504 .. 65504 and not -0, rounded. A zero at low takes the sign of low; NaN is low. */
 static inline int16_t octavo_f16_rounded(float x, float low, float high)

@@ -41,10 +41,14 @@ OCTAVO_INLINE void octavo_depthwise_conv2d_f16_block(const octavo_depthwise_conv
         for (int32_t kx = kx0; kx < kx1; ++kx) {
             const int16_t *pixel = row + kx * p->dilation_w * p->in_c;
             const int16_t *w = weights + (ky * p->kernel_w + kx) * p->out_c + first;
+            if (p->depth_multiplier == 1) {
+                octavo_taps_f16_add_each(acc, pixel + first, w, channels);
+                continue;
+            }
             OCTAVO_UNROLL
             for (int32_t i = 0; i < channels; ++i) {
-                const int32_t c = p->depth_multiplier == 1 ? first + i : (first + i) / p->depth_multiplier;
-                acc[i] += octavo_f16_float(pixel[c]) * octavo_f16_float(w[i]);
+                const int16_t value = pixel[(first + i) / p->depth_multiplier];
+                acc[i] = octavo_f16_add(acc[i], octavo_f16_float(value), octavo_f16_float(w[i]));
             }
         }
     }

@@ -28,10 +28,34 @@ OCTAVO_INLINE void octavo_taps_f16_add(
     for (int32_t t = 0; t < taps; ++t) {
         const float value = octavo_f16_float(x[t]);
         OCTAVO_UNROLL
-        for (int32_t i = 0; i < channels; ++i) {
-            acc[i] += value * octavo_f16_float(weights[i]);
+        for (int32_t i = 0; i < channels / 2; ++i) {
+            float pair[2];
+            octavo_f16_pair(weights + 2 * i, pair);
+            acc[2 * i] = octavo_f16_add(acc[2 * i], value, pair[0]);
+            acc[2 * i + 1] = octavo_f16_add(acc[2 * i + 1], value, pair[1]);
+        }
+        if (channels % 2 > 0) {
+            acc[channels - 1] = octavo_f16_add(acc[channels - 1], value, octavo_f16_float(weights[channels - 1]));
         }
         weights += stride;
+    }
+}
+
+/* Adds x[i] * weights[i] to channel i. */
+OCTAVO_INLINE void octavo_taps_f16_add_each(float *acc, const int16_t *x, const int16_t *weights, int32_t channels)
+{
+    OCTAVO_UNROLL
+    for (int32_t i = 0; i < channels / 2; ++i) {
+        float values[2];
+        float pair[2];
+        octavo_f16_pair(x + 2 * i, values);
+        octavo_f16_pair(weights + 2 * i, pair);
+        acc[2 * i] = octavo_f16_add(acc[2 * i], values[0], pair[0]);
+        acc[2 * i + 1] = octavo_f16_add(acc[2 * i + 1], values[1], pair[1]);
+    }
+    if (channels % 2 > 0) {
+        const int32_t i = channels - 1;
+        acc[i] = octavo_f16_add(acc[i], octavo_f16_float(x[i]), octavo_f16_float(weights[i]));
     }
 }
 

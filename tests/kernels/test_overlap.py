@@ -77,7 +77,7 @@ def written(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Writes the C; packed inputs, and what the integer executor makes of them."""
     model, program = programs
-    inputs = random_inputs(model, 3, np.random.default_rng(4))
+    inputs = random_inputs(model, 4, np.random.default_rng(4))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
     shared = shared_calls(program.graph, {}, optimize)
     for path, data in emit(program, arena, "model", (inputs, outputs), shared).items():
