@@ -14,6 +14,7 @@ from octavo.kernels.specialize import specialize
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Distance
 from octavo.targets import load_target
+from tests.networks.half_layers import in_half
 from tests.networks.integer_layers import Layer, convolution, depthwise, fully_connected, side_by_side
 from tests.networks.integer_layers16 import in_int16, pointwise
 from tests.oracles.access_order import Step, safe_shifts
@@ -145,6 +146,34 @@ def fully_connected_s8_mve(p: Any) -> Iterator[Step]:
             yield read, set().union(*(span(r * p.out_features + o, n) for r in both))
 
 
+def in_eights(out_c: int) -> Iterator[range]:
+    """Output channels that float16 kernels sum at once."""
+    yield from (range(first, min(first + 8, out_c)) for first in range(0, out_c, 8))
+
+
+def conv2d_f16(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for ox in range(p.out_w):
+            for channels in in_eights(p.out_c):
+                at = (oy * p.out_w + ox) * p.out_c + channels.start
+                yield window(p, oy, ox, p.in_c, 0, p.in_c), span(at, len(channels))
+
+
+def depthwise_conv2d_f16(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for ox in range(p.out_w):
+            for channels in in_eights(p.out_c):
+                at = (oy * p.out_w + ox) * p.out_c + channels.start
+                yield window(p, oy, ox, p.in_c, channels.start, len(channels)), span(at, len(channels))
+
+
+def fully_connected_f16(p: Any) -> Iterator[Step]:
+    for row in range(p.rows):
+        for channels in in_eights(p.out_features):
+            read = span(row * p.in_features, p.in_features)
+            yield read, span(row * p.out_features + channels.start, len(channels))
+
+
 LOOPS: dict[str, Loop] = {
     "conv2d_s8": conv2d_s8,
     "conv2d_s8_dsp": conv2d_s8_dsp,
@@ -164,6 +193,12 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s16": fully_connected_s8,
     "fully_connected_s16_dsp": fully_connected_s8_dsp,
     "pointwise_s16_dsp": pointwise_s16_dsp,
+    "conv2d_f16": conv2d_f16,
+    "conv2d_f16_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_f16": depthwise_conv2d_f16,
+    "depthwise_conv2d_f16_mve": depthwise_conv2d_f16,
+    "fully_connected_f16": fully_connected_f16,
+    "fully_connected_f16_mve": fully_connected_f16,
 }
 
 
@@ -178,6 +213,11 @@ def depthwise16(rng: np.random.Generator) -> Layer:
 
 def fully_connected16(rng: np.random.Generator) -> Layer:
     return in_int16(rng, fully_connected(rng))
+
+
+def half(kind: Callable[..., Layer]) -> Callable[..., Layer]:
+    """Layers of a kind in float16."""
+    return lambda rng, *kernel: in_half(rng, kind(rng, *kernel))
 
 
 def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
@@ -217,11 +257,16 @@ def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable
 
 NARROW = (convolution, depthwise, fully_connected)
 WIDE = (convolution16, depthwise16, fully_connected16)
+HALF = tuple(half(kind) for kind in NARROW)
 
 
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [*product(NARROW, ("portable", "dsp", "mve")), *product(WIDE, ("portable", "dsp"))],
+    [
+        *product(NARROW, ("portable", "dsp", "mve")),
+        *product(WIDE, ("portable", "dsp")),
+        *product(HALF, ("portable", "mve")),
+    ],
 )
 def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:
     model = program(kind, variant)
