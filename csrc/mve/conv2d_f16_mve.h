@@ -77,7 +77,7 @@ OCTAVO_INLINE void octavo_conv2d_f16_mve_pixels(const octavo_conv2d_f16_mve_para
     for (; c + 8 <= p->out_c; c += 8) {
         octavo_conv2d_f16_mve_block(p, ring, first, x, pixels, weights + c, bias + c, 8, out + c);
     }
-    if (c < p->out_c) {
+    if (p->out_c % 8 > 0) {
         octavo_conv2d_f16_mve_block(p, ring, first, x, pixels, weights + c, bias + c, p->out_c - c, out + c);
     }
 }

@@ -43,7 +43,7 @@ OCTAVO_KERNEL void octavo_depthwise_conv2d_f16_mve(const octavo_depthwise_conv2d
                 octavo_depthwise_conv2d_f16_mve_block(
                     p, window + c, rows, columns, weights + c, bias + c, 8, out + c);
             }
-            if (c < p->out_c) {
+            if (p->out_c % 8 > 0) {
                 octavo_depthwise_conv2d_f16_mve_block(
                     p, window + c, rows, columns, weights + c, bias + c, p->out_c - c, out + c);
             }

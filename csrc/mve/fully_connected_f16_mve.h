@@ -27,7 +27,7 @@ OCTAVO_KERNEL void octavo_fully_connected_f16_mve(const octavo_fully_connected_f
         for (; c + 8 <= p->out_features; c += 8) {
             octavo_fully_connected_f16_mve_block(p, x, weights + c, bias + c, 8, out + c);
         }
-        if (c < p->out_features) {
+        if (p->out_features % 8 > 0) {
             octavo_fully_connected_f16_mve_block(p, x, weights + c, bias + c, p->out_features - c, out + c);
         }
         x += p->in_features;

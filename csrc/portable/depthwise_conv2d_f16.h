@@ -66,7 +66,7 @@ static inline void octavo_depthwise_conv2d_f16(const octavo_depthwise_conv2d_f16
             for (; c + OCTAVO_TAPS_F16_BLOCK <= p->out_c; c += OCTAVO_TAPS_F16_BLOCK) {
                 octavo_depthwise_conv2d_f16_block(p, x, y0, x0, weights, bias, c, OCTAVO_TAPS_F16_BLOCK, out);
             }
-            if (c < p->out_c) {
+            if (p->out_c % OCTAVO_TAPS_F16_BLOCK > 0) {
                 octavo_depthwise_conv2d_f16_block(p, x, y0, x0, weights, bias, c, p->out_c - c, out);
             }
             out += p->out_c;

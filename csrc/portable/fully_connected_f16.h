@@ -30,7 +30,7 @@ static inline void octavo_fully_connected_f16(const octavo_fully_connected_f16_p
         for (; c + OCTAVO_TAPS_F16_BLOCK <= p->out_features; c += OCTAVO_TAPS_F16_BLOCK) {
             octavo_fully_connected_f16_block(p, x, weights + c, bias + c, OCTAVO_TAPS_F16_BLOCK, out + c);
         }
-        if (c < p->out_features) {
+        if (p->out_features % OCTAVO_TAPS_F16_BLOCK > 0) {
             octavo_fully_connected_f16_block(p, x, weights + c, bias + c, p->out_features - c, out + c);
         }
         x += p->in_features;

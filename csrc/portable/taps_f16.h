@@ -15,9 +15,12 @@
 /* A block's sums begin as its biases. */
 OCTAVO_INLINE void octavo_taps_f16_begin(float *acc, const int16_t *bias, int32_t channels)
 {
-    OCTAVO_UNROLL
-    for (int32_t i = 0; i < channels; ++i) {
-        acc[i] = octavo_f16_float(bias[i]);
+    OCTAVO_UNROLL_FOUR
+    for (int32_t i = 0; i < channels / 2; ++i) {
+        octavo_f16_pair(bias + 2 * i, acc + 2 * i);
+    }
+    if (channels % 2 > 0) {
+        acc[channels - 1] = octavo_f16_float(bias[channels - 1]);
     }
 }
 
@@ -27,7 +30,7 @@ OCTAVO_INLINE void octavo_taps_f16_add(
 {
     for (int32_t t = 0; t < taps; ++t) {
         const float value = octavo_f16_float(x[t]);
-        OCTAVO_UNROLL
+        OCTAVO_UNROLL_FOUR
         for (int32_t i = 0; i < channels / 2; ++i) {
             float pair[2];
             octavo_f16_pair(weights + 2 * i, pair);
@@ -41,10 +44,35 @@ OCTAVO_INLINE void octavo_taps_f16_add(
     }
 }
 
+/* The same for two pixels, the second apart elements behind the first: weights are converted once. */
+OCTAVO_INLINE void octavo_taps_f16_add_two(float *acc, float *next, const int16_t *x, int32_t apart,
+    const int16_t *weights, int32_t taps, int32_t stride, int32_t channels)
+{
+    for (int32_t t = 0; t < taps; ++t) {
+        const float value = octavo_f16_float(x[t]);
+        const float other = octavo_f16_float(x[t + apart]);
+        OCTAVO_UNROLL_FOUR
+        for (int32_t i = 0; i < channels / 2; ++i) {
+            float pair[2];
+            octavo_f16_pair(weights + 2 * i, pair);
+            acc[2 * i] = octavo_f16_add(acc[2 * i], value, pair[0]);
+            acc[2 * i + 1] = octavo_f16_add(acc[2 * i + 1], value, pair[1]);
+            next[2 * i] = octavo_f16_add(next[2 * i], other, pair[0]);
+            next[2 * i + 1] = octavo_f16_add(next[2 * i + 1], other, pair[1]);
+        }
+        if (channels % 2 > 0) {
+            const float last = octavo_f16_float(weights[channels - 1]);
+            acc[channels - 1] = octavo_f16_add(acc[channels - 1], value, last);
+            next[channels - 1] = octavo_f16_add(next[channels - 1], other, last);
+        }
+        weights += stride;
+    }
+}
+
 /* Adds x[i] * weights[i] to channel i. */
 OCTAVO_INLINE void octavo_taps_f16_add_each(float *acc, const int16_t *x, const int16_t *weights, int32_t channels)
 {
-    OCTAVO_UNROLL
+    OCTAVO_UNROLL_FOUR
     for (int32_t i = 0; i < channels / 2; ++i) {
         float values[2];
         float pair[2];
@@ -62,9 +90,13 @@ OCTAVO_INLINE void octavo_taps_f16_add_each(float *acc, const int16_t *x, const 
 /* Clamped and rounded. */
 OCTAVO_INLINE void octavo_taps_f16_end(const float *acc, float low, float high, int32_t channels, int16_t *out)
 {
-    OCTAVO_UNROLL
-    for (int32_t i = 0; i < channels; ++i) {
-        out[i] = octavo_f16_rounded(acc[i], low, high);
+    OCTAVO_UNROLL_FOUR
+    for (int32_t i = 0; i < channels / 2; ++i) {
+        out[2 * i] = octavo_f16_rounded(acc[2 * i], low, high);
+        out[2 * i + 1] = octavo_f16_rounded(acc[2 * i + 1], low, high);
+    }
+    if (channels % 2 > 0) {
+        out[channels - 1] = octavo_f16_rounded(acc[channels - 1], low, high);
     }
 }
 

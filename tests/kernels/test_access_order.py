@@ -153,10 +153,11 @@ def in_eights(out_c: int) -> Iterator[range]:
 
 def conv2d_f16(p: Any) -> Iterator[Step]:
     for oy in range(p.out_h):
-        for ox in range(p.out_w):
+        for first in range(0, p.out_w, 2):
+            two = range(first, min(first + 2, p.out_w))
             for channels in in_eights(p.out_c):
-                at = (oy * p.out_w + ox) * p.out_c + channels.start
-                yield window(p, oy, ox, p.in_c, 0, p.in_c), span(at, len(channels))
+                read = set().union(*(window(p, oy, ox, p.in_c, 0, p.in_c) for ox in two))
+                yield read, pixels(p.out_w, p.out_c, oy, two, channels.start, len(channels))
 
 
 def depthwise_conv2d_f16(p: Any) -> Iterator[Step]:

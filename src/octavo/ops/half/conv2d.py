@@ -13,8 +13,7 @@ from octavo.ir.graph import Array, TensorType
 from octavo.memory import Distance
 from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.half.rounding import DTYPE, half_types, random_limits, random_parameters, rounded
-from octavo.ops.half.taps import BLOCK, blocks_of_groups, padded, tap, taps_of
-from octavo.ops.integer.access import sliding
+from octavo.ops.half.taps import BLOCK, blocks_of_pairs, padded, tap, taps_of
 from octavo.ops.integer.rows import sliding_rows
 from octavo.ops.integer.sliding import check_image, random_window
 
@@ -55,9 +54,8 @@ class HalfConv2D(IntegerOp):
         return check_image(self, inputs, (self.kernel_h, self.kernel_w, self.in_c // self.groups, self.out_c))
 
     def overlaps(self, *consts: Array) -> Mapping[int, Distance]:
-        """Each block of channels of a group reads its window, then is written."""
-        groups = sliding(self).in_groups(self.in_c, self.groups)
-        return {0: blocks_of_groups(groups, self.out_c // self.groups)}
+        """Each block of channels of a group reads the windows of two pixels, then is written."""
+        return {0: blocks_of_pairs(self)}
 
     def by_rows(self, rows: int, height: int) -> RowForm | None:
         """Rows beyond the image hold zeros."""
