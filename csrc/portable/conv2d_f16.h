@@ -71,7 +71,7 @@ OCTAVO_INLINE void octavo_conv2d_f16_block(const octavo_conv2d_f16_params *p, co
     }
 }
 
-/* The same for up to two neighbouring pixels whatever their windows. */
+/* The same for up to two neighbouring pixels whatever their windows, which are both read before either is written. */
 OCTAVO_INLINE void octavo_conv2d_f16_pair(const octavo_conv2d_f16_params *p, const int16_t *image, int32_t y0,
     int32_t x0, int32_t pixels, const int16_t *weights, const int16_t *bias, int32_t channels, int16_t *out)
 {
@@ -83,9 +83,12 @@ OCTAVO_INLINE void octavo_conv2d_f16_pair(const octavo_conv2d_f16_params *p, con
         octavo_conv2d_f16_block(p, image, y0, x0, 2, weights, bias, channels, out);
         return;
     }
-    for (int32_t i = 0; i < pixels; ++i) {
-        octavo_conv2d_f16_block(p, image, y0, x0 + i * p->stride_w, 1, weights, bias, channels, out + i * p->out_c);
+    int16_t first[OCTAVO_TAPS_F16_BLOCK];
+    octavo_conv2d_f16_block(p, image, y0, x0, 1, weights, bias, channels, first);
+    if (pixels > 1) {
+        octavo_conv2d_f16_block(p, image, y0, x0 + p->stride_w, 1, weights, bias, channels, out + p->out_c);
     }
+    memcpy(out, first, (uint32_t)channels * sizeof *out);
 }
 
 static inline void octavo_conv2d_f16(const octavo_conv2d_f16_params *p, const int16_t *x, const int16_t *weights,
