@@ -14,6 +14,7 @@ from octavo.kernels.specialize import specialize
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Distance
 from octavo.targets import load_target
+from tests.networks.half_layers import in_half
 from tests.networks.integer_layers import (
     Layer,
     apart,
@@ -185,6 +186,35 @@ def fully_connected_s8_scalar(p: Any) -> Iterator[Step]:
             yield span(row * p.in_features, p.in_features), written
 
 
+def in_eights(out_c: int) -> Iterator[range]:
+    """Output channels that float16 kernels sum at once."""
+    yield from (range(first, min(first + 8, out_c)) for first in range(0, out_c, 8))
+
+
+def conv2d_f16(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for first in range(0, p.out_w, 2):
+            two = range(first, min(first + 2, p.out_w))
+            for channels in in_eights(p.out_c):
+                read = set().union(*(window(p, oy, ox, p.in_c, 0, p.in_c) for ox in two))
+                yield read, pixels(p.out_w, p.out_c, oy, two, channels.start, len(channels))
+
+
+def depthwise_conv2d_f16(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for ox in range(p.out_w):
+            for channels in in_eights(p.out_c):
+                at = (oy * p.out_w + ox) * p.out_c + channels.start
+                yield window(p, oy, ox, p.in_c, channels.start, len(channels)), span(at, len(channels))
+
+
+def fully_connected_f16(p: Any) -> Iterator[Step]:
+    for row in range(p.rows):
+        for channels in in_eights(p.out_features):
+            read = span(row * p.in_features, p.in_features)
+            yield read, span(row * p.out_features + channels.start, len(channels))
+
+
 LOOPS: dict[str, Loop] = {
     "conv2d_s8": conv2d_s8,
     "conv2d_s8_dsp": conv2d_s8_dsp,
@@ -224,6 +254,12 @@ LOOPS: dict[str, Loop] = {
     "depthwise_conv2d_s16_mve": depthwise_conv2d_s8_mve,
     "fully_connected_s16_mve": fully_connected_s8_mve,
     "pointwise_s16_mve": lambda p: blocks(p, 2),
+    "conv2d_f16": conv2d_f16,
+    "conv2d_f16_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_f16": depthwise_conv2d_f16,
+    "depthwise_conv2d_f16_mve": depthwise_conv2d_f16,
+    "fully_connected_f16": fully_connected_f16,
+    "fully_connected_f16_mve": fully_connected_f16,
 }
 
 
@@ -253,6 +289,11 @@ def coded(weights: Callable[..., Layer], kind: Callable[..., Layer]) -> Callable
 convolution_int4, fully_connected_int4 = coded(in_int4, convolution), coded(in_int4, fully_connected)
 convolution_log2, fully_connected_log2 = coded(in_log2, convolution), coded(in_log2, fully_connected)
 depthwise_log2 = coded(in_log2, depthwise)
+
+
+def half(kind: Callable[..., Layer]) -> Callable[..., Layer]:
+    """Layers of a kind in float16."""
+    return lambda rng, *kernel: in_half(rng, kind(rng, *kernel))
 
 
 def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
@@ -298,6 +339,7 @@ NARROW = (convolution, depthwise, fully_connected)
 INT4 = (convolution_int4, fully_connected_int4)
 LOG2 = (convolution_log2, depthwise_log2, fully_connected_log2)
 WIDE = (convolution16, depthwise16, fully_connected16)
+HALF = tuple(half(kind) for kind in NARROW)
 
 
 @pytest.mark.parametrize(
@@ -308,6 +350,7 @@ WIDE = (convolution16, depthwise16, fully_connected16)
         *product((*INT4, *LOG2, apart), ("dsp",)),
         *product(INT4, ("mve",)),
         (convolution_log2, "shifts"),
+        *product(HALF, ("portable", "mve")),
     ],
 )
 def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:

@@ -24,7 +24,7 @@ from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
 from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
-from tests.networks.kernel_cases import ALIGNMENT, layers, layers4, layers16, layers_apart
+from tests.networks.kernel_cases import ALIGNMENT, half_layers, layers, layers4, layers16, layers_apart
 from tests.oracles.device import require_device
 
 BOARDS = {
@@ -35,6 +35,7 @@ BOARDS = {
     "mve": "cortex-m55",
     "mve 16x8": "cortex-m55",
     "mve 4-bit": "cortex-m55",
+    "mve float16": "cortex-m55",
     "scalar": "cortex-m0",
     "shifts 4-bit": "cortex-m0",
 }
@@ -42,6 +43,7 @@ LAYERS = {
     "": layers,
     "16x8": layers16,
     "4-bit": lambda seed, count: layers4(seed + 2, (count + 1) // 2),
+    "float16": half_layers,
     "apart": lambda seed, count: layers_apart(seed, 3 * count),
 }
 """Of a variant by its second word."""
@@ -104,7 +106,7 @@ def written(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Writes the C; packed inputs, and what the integer executor makes of them."""
     model, program = programs
-    inputs = random_inputs(model, 3, np.random.default_rng(4))
+    inputs = random_inputs(model, 4, np.random.default_rng(4))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
     shared = shared_calls(program.graph, {}, optimize)
     for path, data in emit(program, arena, "model", (inputs, outputs), shared).items():

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from octavo.ir.graph import Graph, Node, TensorType
 from octavo.lower.lower import IntegerModel
 from octavo.num.fixed_point import quantize_multipliers
-from octavo.num.qparams import QParams
+from octavo.num.qparams import QParams, integer_limits
 from octavo.ops.base import IntegerOp
+from octavo.ops.half.rounding import random_halves
 from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 from octavo.ops.integer.elementwise import QAdd, add_parameters
@@ -249,8 +250,10 @@ def random_inputs(model: IntegerModel, count: int, rng: np.random.Generator) -> 
     made: dict[str, NDArray[np.generic]] = {}
     for name in model.graph.inputs:
         type_ = model.graph.types[name]
-        limits = np.iinfo(type_.dtype)
-        x = rng.integers(limits.min, limits.max + 1, (count, *type_.shape[1:])).astype(type_.dtype)
-        x[0], x[1] = limits.min, limits.max
+        low, high = integer_limits(type_.dtype)
+        shape = (count, *type_.shape[1:])
+        half = type_.dtype == "float16"
+        x = random_halves(rng, shape) if half else rng.integers(low, high + 1, shape).astype(type_.dtype)
+        x[0], x[1] = low, high
         made[name] = x
     return made

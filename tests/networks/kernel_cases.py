@@ -16,9 +16,11 @@ from octavo.kernels.specialize import VARIANTS, specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
 from octavo.ops.integer.mean import QMean
+from octavo.ops.integer.pool2d import QAveragePool2D, QMaxPool2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
+from tests.networks.half_layers import in_half
 from tests.networks.integer_layers import (
     Layer,
     add,
@@ -36,7 +38,18 @@ from tests.networks.integer_layers import (
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "layers4", "layers_apart", "models_for", "written"]
+__all__ = [
+    "ALIGNMENT",
+    "Case",
+    "emitted",
+    "half_layers",
+    "layers",
+    "layers16",
+    "layers4",
+    "layers_apart",
+    "models_for",
+    "written",
+]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -88,6 +101,13 @@ def layers16(seed: int, count: int) -> list[Layer]:
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 
+def half_layers(seed: int, count: int) -> list[Layer]:
+    """float16 layers of all kinds in turn."""
+    rng = np.random.default_rng(seed)
+    pools = (QAveragePool2D, QMaxPool2D, QMean)
+    return [in_half(rng, layer) for layer in layers(seed, count) if not isinstance(layer[0], pools)]
+
+
 def layers4(seed: int, pairs: int) -> list[Layer]:
     """Linear layers of all kinds, in turn with weights of four bits and with powers of two."""
     rng = np.random.default_rng(seed)
@@ -112,13 +132,15 @@ def _pointwise(rng: np.random.Generator) -> Layer:
 
 
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
-    """Layers of all kinds, then fewer 16x8 ones and ones of 4-bit weights where the variant has kernels for them; a
+    """Layers of all kinds, then fewer 16x8 and float16 ones, and others, where the variant has kernels for them; a
     model each, so that none is a function beyond what a compiler allocates registers for."""
     wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
+    half = any(kernel.endswith("_f16") for kernel in VARIANTS[variant])
     narrow = f"conv2d_w4_{variant}" in KERNELS
     return [
         *([layers(seed, count)] * ("add_s8" in VARIANTS[variant])),
         *([layers16(seed + 1000, (count + 1) // 2)] * wide),
+        *([half_layers(seed + 4000, (count + 1) // 2)] * half),
         *([layers4(seed + 2000, (count + 1) // 2)] * narrow),
         *([layers_apart(seed + 3000, 2 * count)] * (f"conv2d_apart_{variant}" in KERNELS)),
     ]

@@ -38,6 +38,12 @@ _PORTABLE = (
     "resize_nearest_s16", "slice_s16", "softmax_s16", "sub_s16", "tanh_s16", "transpose_conv2d_s16", "transpose_s16",
 )  # fmt: skip
 
+_FLOAT16 = (
+    "add_f16", "average_pool2d_f16", "clip_f16", "conv2d_f16", "depthwise_conv2d_f16", "fully_connected_f16",
+    "hard_swish_f16", "leaky_relu_f16", "max_pool2d_f16", "maximum_f16", "mean_f16", "minimum_f16", "mul_f16",
+    "prelu_f16", "sigmoid_f16", "silu_f16", "softmax_f16", "sub_f16", "tanh_f16",
+)  # fmt: skip
+
 _DSP = (
     "add_s8_dsp", "conv2d_s8_dsp", "conv2d_apart_dsp", "conv2d_w4_dsp", "depthwise_conv2d_s8_dsp",
     "fully_connected_s8_dsp", "fully_connected_w4_dsp", "pointwise_s8_dsp", "pointwise_w4_dsp",
@@ -51,6 +57,7 @@ _MVE = (
     "max_pool2d_s8_mve", "mean_s8_mve", "pointwise_s8_mve",
     "conv2d_w4_mve", "fully_connected_w4_mve", "pointwise_w4_mve",
     "add_s16_mve", "conv2d_s16_mve", "depthwise_conv2d_s16_mve", "fully_connected_s16_mve", "pointwise_s16_mve",
+    "add_f16_mve", "conv2d_f16_mve", "depthwise_conv2d_f16_mve", "fully_connected_f16_mve",
 )  # fmt: skip
 _SHIFTS = ("conv2d_w4_shifts",)
 _SCALAR = (
@@ -94,7 +101,7 @@ _SHARED = {
 KERNELS: dict[str, Kernel] = {
     name: Kernel(f"octavo_{name}", f"{variant}/{name}.h", variant, *_SHARED.get(name, ("", 0)))
     for variant, names in (
-        ("portable", _PORTABLE),
+        ("portable", (*_PORTABLE, *_FLOAT16)),
         ("dsp", _DSP),
         ("winograd", _WINOGRAD),
         ("mve", _MVE),

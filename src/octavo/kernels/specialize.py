@@ -29,6 +29,12 @@ from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_de
 from octavo.kernels.mve.depthwise_conv2d_s16 import pack_depthwise_conv2d16 as pack_depthwise_conv2d16_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
 from octavo.kernels.mve.fully_connected_s16 import pack_fully_connected16 as pack_fully_connected16_mve
+from octavo.kernels.mve.half import (
+    pack_half_add,
+    pack_half_conv2d,
+    pack_half_depthwise_conv2d,
+    pack_half_fully_connected,
+)
 from octavo.kernels.mve.mean import pack_mean as pack_mean_mve
 from octavo.kernels.mve.pool2d import pack_average_pool2d as pack_average_pool2d_mve
 from octavo.kernels.mve.pool2d import pack_max_pool2d as pack_max_pool2d_mve
@@ -72,13 +78,17 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "mean_s8": pack_mean,
     },
     "mve": {
+        "add_f16": pack_half_add,
         "add_s8": pack_add_mve,
         "add_s16": pack_add16_mve,
         "average_pool2d_s8": pack_average_pool2d_mve,
+        "conv2d_f16": pack_half_conv2d,
         "conv2d_s8": pack_conv2d_mve,
         "conv2d_s16": pack_conv2d16_mve,
+        "depthwise_conv2d_f16": pack_half_depthwise_conv2d,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
         "depthwise_conv2d_s16": pack_depthwise_conv2d16_mve,
+        "fully_connected_f16": pack_half_fully_connected,
         "fully_connected_s8": pack_fully_connected_mve,
         "fully_connected_s16": pack_fully_connected16_mve,
         "max_pool2d_s8": pack_max_pool2d_mve,
