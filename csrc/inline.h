@@ -19,7 +19,7 @@
 #endif
 
 /* Before a loop of few iterations: written out, so that arrays it indexes become registers. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define OCTAVO_UNROLL _Pragma("GCC unroll 16")
 #define OCTAVO_UNROLL_FOUR _Pragma("GCC unroll 4")
 #else

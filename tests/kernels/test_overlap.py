@@ -125,7 +125,7 @@ def wrong(program: IntegerModel, got: np.ndarray, expected: np.ndarray) -> list[
     return [makers[name] for name, end, size in parts if differs[end - size : end].any()]
 
 
-@pytest.mark.parametrize(("optimize", "seed"), [("speed", 20), ("speed", 21), ("size", 22)])
+@pytest.mark.parametrize(("optimize", "seed"), [("speed", 20), ("size", 22)])
 @pytest.mark.parametrize("place", SHIFTS)
 @pytest.mark.parametrize("variant", BOARDS)
 def test_as_near_as_allowed(tmp_path: Path, variant: str, place: str, optimize: str, seed: int) -> None:
