@@ -72,6 +72,8 @@ class Build:
             manifest = json.loads(manifest_path.read_text())
             if "models" in manifest:
                 raise ValueError("it is a bundle")
+            if not isinstance(manifest["name"], str):
+                raise TypeError("its name is no text")
             check_prefix(manifest["name"])
             target = load_target(path / "target.toml")
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -62,7 +62,7 @@ def written(
 @pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
 @pytest.mark.parametrize("optimize", ["balanced", "size"])
 def test_the_same_integers(tmp_path: Path, optimize: str, wide: bool, device: None) -> None:
-    _, inputs, expected = written(tmp_path, 0, 8 if wide else 6, optimize, wide)
+    _, inputs, expected = written(tmp_path, 0, 10 if wide else 6, optimize, wide)
     source = (tmp_path / "src" / "model.c").read_text()
     shared = [name for name, kernel in KERNELS.items() if f"OCTAVO_SHARED void model_{name}(" in source]
     if optimize == "size":

@@ -34,7 +34,7 @@ class _Names:
     consts: Mapping[str, str]
     streams: Mapping[str, Stream]
     blocks: Mapping[str, str]
-    alike: Mapping[str, str]
+    functions: Mapping[str, str]
 
     @property
     def upper(self) -> str:
@@ -64,9 +64,9 @@ def emit(
         identifiers([name for name in model.graph.consts if name in used], f"{prefix}_data"),
         streaming.streams,
         identifiers(streaming.streams, f"{prefix}_stream"),
-        _alike(alone, prefix),
+        _functions(alone, prefix),
     )
-    own = [*(["stream.h"] if streaming.streams else []), *(["inline.h"] if names.alike else [])]
+    own = [*(["stream.h"] if streaming.streams else []), *(["inline.h"] if names.functions else [])]
     headers = [*kernel_headers(model.graph), *own]
     texts = {
         f"src/{prefix}.h": _header(model, arena, names),
@@ -189,7 +189,8 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
     calls = [node for node in graph.nodes if not _op(node).alias]
     for node in {_op(node).kernel: node for node in kernel_calls(calls) if node.name in shared}.values():
         lines += _copy_of_kernel(node, model, names)
-    for node in {names.alike[node.name]: node for node in kernel_calls(calls) if node.name in names.alike}.values():
+    alone = [node for node in kernel_calls(calls) if node.name in names.functions]
+    for node in {names.functions[node.name]: node for node in alone}.values():
         lines += _copy_of_layer(node, model, names)
     lines += [f"void {p}_run({_arguments(model)})", "{"]
     for index, value in enumerate(graph.inputs):
@@ -218,22 +219,25 @@ def _copy_of_kernel(node: Node, model: IntegerModel, names: _Names) -> list[str]
     ]
 
 
-def _alike(nodes: list[Node], prefix: str) -> dict[str, str]:
-    """By node the function of those that have equal parameters, of which one copy is enough: it loses nothing."""
+def _functions(nodes: list[Node], prefix: str) -> dict[str, str]:
+    """By node its function; those that have equal parameters share one, which loses nothing.
+
+    Each layer is a function of its own, because a compiler that inlines many kernels into one runs out of registers
+    for those that need all of them.
+    """
     groups: dict[IntegerOp, list[str]] = {}
     for node in nodes:
         if not _op(node).variadic:
             groups.setdefault(_op(node), []).append(node.name)
-    repeated = [(op, group) for op, group in groups.items() if len(group) > 1]
-    return {name: f"{prefix}_{op.kernel}_{index}" for index, (op, group) in enumerate(repeated) for name in group}
+    return {name: f"{prefix}_{op.kernel}_{index}" for index, (op, group) in enumerate(groups.items()) for name in group}
 
 
 def _copy_of_layer(node: Node, model: IntegerModel, names: _Names) -> list[str]:
-    """A function of the model's own for layers with equal parameters: the compiler sees their sizes."""
+    """The function of layers with equal parameters: the compiler sees their sizes."""
     op = _op(node)
     taken, given = _passed(node, model)
     return [
-        f"static OCTAVO_SHARED void {names.alike[node.name]}({taken})",
+        f"static OCTAVO_SHARED void {names.functions[node.name]}({taken})",
         "{",
         f"    {_parameters(op)}",
         f"    octavo_{op.kernel}(&p, {given});",
@@ -307,8 +311,8 @@ def _call(
         table = []
     arguments = [*values, at(node.outputs[0]), *([scratch] if scratch else [])]
     head = f"    {{ /* {comment(node.source)} */"
-    if node.name in names.alike:
-        return [head, *table, f"        {names.alike[node.name]}({', '.join(arguments)});", "    }"]
+    if node.name in names.functions:
+        return [head, *table, f"        {names.functions[node.name]}({', '.join(arguments)});", "    }"]
     function = f"{names.prefix if shared else 'octavo'}_{op.kernel}"
     return [
         head,
