@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from examples.mobilenet_v3_small.network import BLOCKS, MobileNetV3Small
 from PIL import Image
 from safetensors.torch import load_file
 
 import octavo
-from examples.mobilenet_v3_small.network import BLOCKS, MobileNetV3Small
 from octavo.device.host import HostModel
 from octavo.ir.graph import Graph
 from octavo.run.float_run import float_run, to_graph_layout

@@ -1,8 +1,7 @@
-"""Encodings of activations that are learned: one scale and zero point for each group of values that share them."""
+"""Encodings of activations in training: a scale and a zero point for each group of values that share them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,107 +11,104 @@ from torch import nn
 
 from octavo.ir.plan import Quantized
 from octavo.num.qparams import QParams
+from octavo.num.tables import activation_limits
+from octavo.ops.unary import NONE, Clip
 from octavo.quant.place import place
 from octavo.quant.simulate import fake_quantize
-from octavo.train.fake import fake_activation, rounded
-from octavo.train.gradients import scaled_gradient
+from octavo.train.fake import fake_activation
+from octavo.train.scale import learned_scale, power_of_two, with_share
 
-__all__ = ["ActivationScales"]
+__all__ = ["ActivationScale", "ActivationScales"]
 
-_LN2 = math.log(2)
+
+class ActivationScale(nn.Module):
+    """One group's encoding. ``log_factor`` is the logarithm of its scale over that at the start, both 0-d.
+
+    ``powers`` keeps the scale a power of two. ``size`` is that of one sample.
+    """
+
+    start: torch.Tensor
+
+    def __init__(self, encoding: QParams, size: int, powers: bool, learn_scale: bool, learn_zero_point: bool) -> None:
+        super().__init__()
+        self.limits, self.size, self.powers = encoding.limits, size, powers
+        self.register_buffer("start", torch.tensor(float(encoding.scale[0])), persistent=False)
+        self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_scale)
+        zero = torch.tensor(float(encoding.zero_point[0]))
+        self.zero_point = nn.Parameter(zero, requires_grad=learn_zero_point and float(zero) != 0)
+
+    def scale(self) -> torch.Tensor:
+        """The present scale, 0-d."""
+        return learned_scale(self.start, self.log_factor, self.powers, self.size, self.limits[1])
+
+    def forward(self, x: torch.Tensor, clip: Clip) -> torch.Tensor:
+        """Fake quantization of a value whose operator clips it."""
+        scale = self.scale()
+        zero_point: torch.Tensor = self.zero_point
+        zero = round(float(zero_point.detach()))
+        limits = activation_limits(clip.minimum, clip.maximum, float(scale.detach()), zero, self.limits)
+        if zero_point.requires_grad:
+            # In LSQ+ the offset is a real number, a zero point times the scale.
+            zero_point = with_share(zero_point, (self.size * self.limits[1]) ** -0.5 / scale.detach().square())
+        return fake_activation(x, scale, zero_point, *limits)
+
+    @torch.no_grad()
+    def result(self, encoding: QParams) -> QParams:
+        """The encoding as it is now."""
+        zero_point = int(torch.round(self.zero_point).clamp(*self.limits))
+        scale = np.array([float(self.scale())], np.float32)
+        return replace(encoding, scale=scale, zero_point=np.array([zero_point], np.int32))
 
 
 class ActivationScales(nn.Module):
-    """The encodings of a plan's activations, of which some are learned.
+    """The encodings of a plan's activations; what an operator fixes, as a softmax's output, stays as it is.
 
-    ``log_scales`` and ``zero_points`` have one element a group. What an operator fixes (a softmax's output) and what
-    nothing can be learned of (float16) stays as it is. Scales of formats with powers of two stay such: what is learned
-    is the logarithm, which is rounded (Jain et al. 2020, TQT).
+    ``clips`` are the activations of operators, by the value they make.
     """
 
-    def __init__(self, quantized: Quantized, learn_scales: bool, learn_zero_points: bool) -> None:
+    def __init__(
+        self, quantized: Quantized, clips: Mapping[str, Clip], learn_scales: bool, learn_zero_points: bool
+    ) -> None:
         super().__init__()
-        placement, plan = place(quantized.graph), quantized.plan
+        graph, plan = quantized.graph, quantized.plan
+        placement = place(graph)
+        self.clips = clips
         self.encodings: Mapping[str, QParams] = {value: plan.qparams[value] for value in placement.groups}
-        fixed = {value for value, root in placement.groups.items() if root in placement.fixed}
-        learned = [
-            value for value, root in placement.groups.items()
-            if value == root and value not in fixed and plan.qparams[value].dtype != "float16"
-        ]  # fmt: skip
-        self.index = {root: position for position, root in enumerate(learned)}
-        self.group = {value: self.index[root] for value, root in placement.groups.items() if root in self.index}
-        types = quantized.graph.types
-        self.sizes = tuple(types[root].size for root in learned)
-        self.shifts = tuple(_is_power_of_two(plan.qparams[root]) and _all_powers(quantized) for root in learned)
-        scales = [math.log(float(plan.qparams[root].scale[0])) for root in learned]
-        zero_points = [float(plan.qparams[root].zero_point[0]) for root in learned]
-        self.log_scales = nn.ParameterList(_parameter(value, learn_scales) for value in scales)
-        movable = [learn_zero_points and not self._symmetric(plan.qparams[root]) for root in learned]
-        self.zero_points = nn.ParameterList(
-            _parameter(value, moves) for value, moves in zip(zero_points, movable, strict=True)
+        roots = sorted({root for root in placement.groups.values() if root not in placement.fixed})
+        at = {root: position for position, root in enumerate(roots)}
+        self._at = {value: at[root] for value, root in placement.groups.items() if root in at}
+        powers = all(power_of_two(plan.qparams[value].scale) for value in graph.activations())
+        self.groups = nn.ModuleList(
+            ActivationScale(plan.qparams[root], graph.types[root].size, powers, learn_scales, learn_zero_points)
+            for root in roots
         )
 
-    @staticmethod
-    def _symmetric(encoding: QParams) -> bool:
-        return encoding.dtype != "int8" or int(encoding.zero_point[0]) == 0
-
-    def log_scale(self, index: int) -> torch.Tensor:
-        """Natural logarithm of a group's scale, 0-d, with LSQ's share of its gradient."""
-        log = self.log_scales[index]
-        if self.shifts[index]:
-            log = rounded(log / _LN2) * _LN2
-        return scaled_gradient(log, self._share(index, log))
-
-    def _share(self, index: int, log: torch.Tensor) -> float:
-        """What a gradient of log scale is multiplied by, so that its step is LSQ's.
-
-        LSQ steps s by 1 / sqrt(N Q) of its gradient, N the values of one sample, Q the largest level. A step of log s
-        is one of s divided by s, and its gradient is s times that of s: hence 1 / s^2.
-        """
-        return 1.0 / (math.sqrt(self.sizes[index] * 127) * math.exp(2 * float(log.detach())))
+    def _group(self, name: str) -> ActivationScale | None:
+        if name not in self._at:
+            return None
+        group = self.groups[self._at[name]]
+        assert isinstance(group, ActivationScale)
+        return group
 
     def forward(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        """Fake quantization of the value ``name``."""
-        encoding = self.encodings[name]
-        index = self.group.get(name)
-        if index is None:
-            return fake_quantize(x, encoding)
-        low, high = encoding.limits
-        zero_point = self.zero_points[index]
-        if zero_point.requires_grad:
-            zero_point = scaled_gradient(zero_point, self._share(index, self.log_scales[index]))
-        return fake_activation(x, self.log_scale(index), zero_point, low, high)
+        """Fake quantization of the value ``name``, clipped as its operator does."""
+        clip, group = self.clips.get(name, NONE), self._group(name)
+        if group is None:
+            return fake_quantize(clip.eval_float(x), self.encodings[name])
+        found: torch.Tensor = group(x, clip)
+        return found
 
     @torch.no_grad()
     def scale(self, name: str) -> float:
         """The present scale of a value."""
-        index = self.group.get(name)
-        if index is None:
-            return float(self.encodings[name].scale[0])
-        return float(np.float32(torch.exp(self.log_scale(index))))
+        group = self._group(name)
+        return float(self.encodings[name].scale[0]) if group is None else float(group.scale())
 
-    @torch.no_grad()
     def learned(self) -> dict[str, QParams]:
         """The encodings as they are now, by value."""
         found = dict(self.encodings)
-        for name, index in self.group.items():
-            encoding = self.encodings[name]
-            low, high = encoding.limits
-            zero_point = int(torch.round(self.zero_points[index]).clamp(low, high))
-            scale = np.array([self.scale(name)], np.float32)
-            found[name] = replace(encoding, scale=scale, zero_point=np.array([zero_point], np.int32))
+        for name, encoding in self.encodings.items():
+            group = self._group(name)
+            if group is not None:
+                found[name] = group.result(encoding)
         return found
-
-
-def _parameter(value: float, learned: bool) -> nn.Parameter:
-    return nn.Parameter(torch.tensor(value, dtype=torch.float32), requires_grad=learned)
-
-
-def _is_power_of_two(encoding: QParams) -> bool:
-    return float(np.frexp(encoding.scale[0])[0]) == 0.5
-
-
-def _all_powers(quantized: Quantized) -> bool:
-    """Whether the plan's format has scales 2^k: all of its activations do."""
-    graph = quantized.graph
-    return all(_is_power_of_two(quantized.plan.qparams[value]) for value in graph.activations())

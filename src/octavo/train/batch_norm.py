@@ -20,9 +20,10 @@ _MOMENTUM = 0.1
 class LiveBatchNorm(nn.Module):
     """Batch norm over the last axis, in place of a layer's bias.
 
-    Octavo's graphs hold batch norms folded, and with them the mean m and standard deviation d of the layer's output that
-    training knew (``Graph.moments``). So the layer's sum u without its bias b has the mean m - b and the deviation d, and
-    d (u - (m - b)) / d + m is what the folded layer gave: it starts there, and the statistics live on.
+    Octavo's graphs hold batch norms folded, and with them the mean m and standard deviation d of the layer's output
+    that training knew (``Graph.moments``). So the layer's sum u without its bias b has the mean m - b and the deviation
+    d, and d (u - (m - b)) / d + m is what the folded layer gave: it starts there, and the statistics live on. With a
+    ``corrected`` bias it starts at what that gives.
 
     In training the batch's own statistics count, of all processes together where several train one network, and the
     running ones follow. After ``freeze`` the running ones count.
@@ -32,13 +33,14 @@ class LiveBatchNorm(nn.Module):
     variance: torch.Tensor
     frozen: torch.Tensor
 
-    def __init__(self, moments: Moments, bias: Array) -> None:
+    def __init__(self, moments: Moments, bias: Array, corrected: Array) -> None:
         super().__init__()
-        mean, deviation = (torch.from_numpy(np.array(part, np.float32)) for part in moments)
-        variance = deviation.square()
+        of_output, deviation = moments
+        mean = torch.from_numpy(np.array(of_output - bias, np.float32))
+        variance = torch.from_numpy(np.array(np.square(deviation), np.float32))
         self.gamma = nn.Parameter(torch.sqrt(variance + _EPSILON))
-        self.beta = nn.Parameter(mean.clone())
-        self.register_buffer("mean", mean - torch.from_numpy(np.array(bias, np.float32)))
+        self.beta = nn.Parameter(mean + torch.from_numpy(np.array(corrected, np.float32)))
+        self.register_buffer("mean", mean)
         self.register_buffer("variance", variance)
         self.register_buffer("frozen", torch.tensor(False))
 
@@ -46,30 +48,37 @@ class LiveBatchNorm(nn.Module):
         """From now on the running statistics count, in training too."""
         self.frozen.fill_(True)
 
-    def forward(self, u: torch.Tensor) -> torch.Tensor:
-        """Normalised sums [N, ..., C]."""
-        if self.training and not bool(self.frozen):
-            mean, variance = self._of_batch(u)
-        else:
-            mean, variance = self.mean, self.variance
-        return (u - mean) * (self.gamma * torch.rsqrt(variance + _EPSILON)) + self.beta
+    def forward(self, u: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        """Normalised sums [N, ..., C]; ``step`` [C] or [1] is that of the sums' integers.
 
-    def _of_batch(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and variance of each channel over the batch, of which the running ones take a share."""
+        Where running statistics count, what is added to the sums is rounded as the folded bias will be.
+        """
+        live = self.training and not bool(self.frozen)
+        if live and _several():
+            return self._over_processes(u)
+        beta: torch.Tensor = self.beta
+        if not live:
+            with torch.no_grad():
+                folded = self.shift() / (step * self.factor().abs())
+                correction = (torch.round(folded) - folded) * step * self.factor().abs()
+            beta = beta + torch.nan_to_num(correction)
+        y = nn.functional.batch_norm(
+            u.movedim(-1, 1), self.mean, self.variance, self.gamma, beta, live, _MOMENTUM, _EPSILON
+        )
+        return y.movedim(1, -1)
+
+    def _over_processes(self, u: torch.Tensor) -> torch.Tensor:
+        """The same with the statistics of all processes' batches, which are of one size."""
         axes = tuple(range(u.ndim - 1))
-        count = u.numel() // u.shape[-1]
-        if _several():
-            sums = _AllReduced.apply(torch.stack([u.sum(axes), u.square().sum(axes)]))  # type: ignore[no-untyped-call]
-            count *= distributed.get_world_size()
-            mean = sums[0] / count
-            variance = (sums[1] / count - mean.square()).clamp_min(0)
-        else:
-            variance, mean = torch.var_mean(u, axes, correction=0)
+        count = u.numel() // u.shape[-1] * distributed.get_world_size()
+        sums = _AllReduced.apply(torch.stack([u.sum(axes), u.square().sum(axes)]))  # type: ignore[no-untyped-call]
+        mean = sums[0] / count
+        variance = (sums[1] / count - mean.square()).clamp_min(0)
         with torch.no_grad():
-            unbiased = variance * (count / max(count - 1, 1))
             self.mean.lerp_(mean, _MOMENTUM)
-            self.variance.lerp_(unbiased, _MOMENTUM)
-        return mean, variance
+            self.variance.lerp_(variance * (count / max(count - 1, 1)), _MOMENTUM)
+        normalised: torch.Tensor = (u - mean) * torch.rsqrt(variance + _EPSILON)
+        return normalised * self.gamma + self.beta
 
     @torch.no_grad()
     def factor(self) -> torch.Tensor:

@@ -2,11 +2,11 @@
 
 Forward is the integer device's arithmetic in floats: ``scale (clamp(round(x / scale) + zero_point) - zero_point)``.
 Backward passes rounding straight through (Bengio et al. 2013): the gradient of x is that of y inside the range and 0
-outside. With q the clamped level, the scale's derivative is q - x / scale inside and q outside (Esser et al. 2020, LSQ);
-the zero point's is 0 inside and -scale outside (Bhalgat et al. 2020, LSQ+).
+outside. With q the clamped level, the scale's derivative is q - x / scale inside and q outside (Esser et al. 2020,
+LSQ); the zero point's is 0 inside and -scale outside (Bhalgat et al. 2020, LSQ+).
 
-Scales are learned as logarithms (Jain et al. 2020, TQT): d y / d log scale = y - x inside, y outside. So one inner
-product of each gradient with its tensor gives a scale's gradient, and nothing but x, y and a mask is kept.
+In terms of x and y the scale's derivative is (y - x) / scale inside and y / scale outside. So inner products of
+gradients and tensors give its gradient, and nothing but x and y is kept.
 """
 
 from __future__ import annotations
@@ -40,28 +40,27 @@ def rounded(x: torch.Tensor) -> torch.Tensor:
 
 
 class _Activation(torch.autograd.Function):
-    """Per tensor, in one pass of PyTorch's own kernel."""
+    """Per tensor, in few passes over memory: nothing but x and y is kept."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, log_scale: torch.Tensor, zero_point: torch.Tensor, low: int, high: int
+        ctx: Any, x: torch.Tensor, scale: torch.Tensor, zero_point: torch.Tensor, low: int, high: int
     ) -> torch.Tensor:
-        scale = float(torch.exp(log_scale))
-        y, inside = torch.ops.aten.fake_quantize_per_tensor_affine_cachemask(
-            x, scale, int(torch.round(zero_point)), low, high
-        )
-        ctx.save_for_backward(x, y, inside)
-        ctx.scale = scale
-        return y  # type: ignore[no-any-return]
+        size = float(scale)
+        zero = round(float(zero_point))
+        y = x.mul(1 / size).round_().clamp_(low - zero, high - zero).mul_(size)
+        ctx.save_for_backward(x, y)
+        ctx.scale, ctx.ends = size, (size * (low - zero - 0.5), size * (high - zero + 0.5))
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, y, inside = ctx.saved_tensors
+        x, y = ctx.saved_tensors
         gradient = gradients[0]
-        of_x = gradient * inside
+        of_x = torch.ops.aten.hardtanh_backward(gradient, x, *ctx.ends)
         of_scale = of_zero_point = None
         if ctx.needs_input_grad[1]:
-            of_scale = _inner(gradient, y) - _inner(of_x, x)
+            of_scale = (_inner(gradient, y) - _inner(of_x, x)) / ctx.scale
         if ctx.needs_input_grad[2]:
             of_zero_point = ctx.scale * (of_x.sum() - gradient.sum())
         return of_x, of_scale, of_zero_point, None, None
@@ -73,14 +72,14 @@ def _inner(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def fake_activation(
-    x: torch.Tensor, log_scale: torch.Tensor, zero_point: torch.Tensor, low: int, high: int
+    x: torch.Tensor, scale: torch.Tensor, zero_point: torch.Tensor, low: int, high: int
 ) -> torch.Tensor:
     """Fake quantization of an activation, per tensor.
 
-    ``log_scale`` (natural) and ``zero_point`` are 0-d; the zero point is rounded to an integer. Gradients flow to all
+    ``scale`` and ``zero_point`` are 0-d; the zero point is rounded to an integer. Gradients flow to all
     three. ``low`` and ``high`` are the integers' limits.
     """
-    result: torch.Tensor = _Activation.apply(x, log_scale, zero_point, low, high)  # type: ignore[no-untyped-call]
+    result: torch.Tensor = _Activation.apply(x, scale, zero_point, low, high)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -89,30 +88,31 @@ class _Weight(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, w: torch.Tensor, log_scale: torch.Tensor, nearest: Nearest, peak: torch.Tensor
+        ctx: Any, w: torch.Tensor, scale: torch.Tensor, nearest: Nearest, peak: torch.Tensor
     ) -> torch.Tensor:
-        scale = torch.exp(log_scale)
         ratio = w / scale
         y = nearest(ratio) * scale
         inside = ratio.abs() <= peak
-        ctx.save_for_backward(w, y, inside)
-        ctx.shape = log_scale.shape
+        ctx.save_for_backward(w, y, inside, scale)
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        w, y, inside = ctx.saved_tensors
+        w, y, inside, scale = ctx.saved_tensors
         gradient = gradients[0]
         of_w = gradient * inside
-        of_scale = (gradient * y - of_w * w).sum_to_size(ctx.shape) if ctx.needs_input_grad[1] else None
+        of_scale = None
+        if ctx.needs_input_grad[1]:
+            of_scale = (gradient * y - of_w * w).sum_to_size(scale.shape) / scale
         return of_w, of_scale, None, None
 
 
-def fake_weight(w: torch.Tensor, log_scale: torch.Tensor, nearest: Nearest, peak: torch.Tensor) -> torch.Tensor:
+def fake_weight(w: torch.Tensor, scale: torch.Tensor, nearest: Nearest, peak: torch.Tensor) -> torch.Tensor:
     """Fake quantization of weights, symmetric, per tensor or channel.
 
-    ``log_scale`` (natural) broadcasts over ``w``. ``nearest`` maps weights in units of their scale to levels; beyond
-    ``peak`` (in the same units, broadcast) a weight is clipped and has no gradient. Gradients flow to weights and scales.
+    ``scale`` broadcasts over ``w``. ``nearest`` maps weights in units of their scale to levels; beyond
+    ``peak`` (in the same units, broadcast) a weight is clipped and has no gradient. Gradients flow to weights and
+    scales.
     """
-    result: torch.Tensor = _Weight.apply(w, log_scale, nearest, peak)  # type: ignore[no-untyped-call]
+    result: torch.Tensor = _Weight.apply(w, scale, nearest, peak)  # type: ignore[no-untyped-call]
     return result

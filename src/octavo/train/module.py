@@ -15,7 +15,7 @@ from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.num.qparams import PerChannel
 from octavo.ops import Op
-from octavo.ops.unary import NONE
+from octavo.ops.unary import NONE, Clip
 from octavo.quant.simulate import real_constants
 from octavo.run.float_run import float_run
 from octavo.train.activations import ActivationScales
@@ -37,8 +37,8 @@ def trainable(
     """A torch module for quantization-aware training that starts where ``octavo.quantize`` ended.
 
     It takes and gives what the network takes and gives, [N, ...] in the user's axis order; several inputs in the
-    network's order or by name. Weights, biases, scales (``learn_scales``) and zero points (``learn_zero_points``) are its
-    parameters; ``finish()`` returns the integers. The float copy of the weights is what an optimizer moves.
+    network's order or by name. Weights, biases, scales (``learn_scales``) and zero points (``learn_zero_points``) are
+    its parameters; ``finish()`` returns the integers. The float copy of the weights is what an optimizer moves.
 
     ``batch_norm``: "fold" trains weights with the batch norm folded in; "keep" gives each layer whose moments are known
     (``Graph.moments``) a live batch norm of its own, which needs weights with a scale for each channel.
@@ -68,7 +68,7 @@ class Trainable(nn.Module):
             raise OctavoError(f"batch_norm {batch_norm}", "is unknown", "Use fold or keep.")
         graph, plan = quantized.graph, quantized.plan
         if any(encoding.dtype == "float16" for encoding in plan.qparams.values()):
-            raise OctavoError(graph.name, "is in float16, which loses nothing to train for", "Choose an integer format.")
+            raise OctavoError(graph.name, "is in float16: there is nothing to train for", "Choose an integer format.")
         self.quantized = quantized
         nodes = linear_nodes(quantized)
         self.frozen = _frozen(graph, freeze)
@@ -79,9 +79,9 @@ class Trainable(nn.Module):
         self.biases = nn.ParameterList(_bias(quantized, node) for node in learned)
         kept = [node for node in learned if batch_norm == "keep" and _bias_name(node) in graph.moments]
         self.norms = nn.ModuleList(_live(quantized, node) for node in kept)
-        self.activations = ActivationScales(quantized, learn_scales, learn_zero_points)
         self._roles(learned, kept)
-        self.graph = _opened(graph, {node.name for node in kept})
+        self.graph, clips = _sums(graph)
+        self.activations = ActivationScales(quantized, clips, learn_scales, learn_zero_points)
         constants = real_constants(quantized)
         self._constant_index = {name: position for position, name in enumerate(sorted(constants))}
         for name, position in self._constant_index.items():
@@ -92,7 +92,8 @@ class Trainable(nn.Module):
         self._weight = {node.inputs[_weight_index(node)]: position for position, node in enumerate(learned)}
         self._bias = {_bias_name(node): position for position, node in enumerate(learned)}
         self._sources = {_bias_name(node): (node.inputs[0], node.inputs[_weight_index(node)]) for node in learned}
-        self._norm = {_sum_name(node): position for position, node in enumerate(kept)}
+        self._sums = {node.outputs[0]: self._sources[_bias_name(node)] for node in kept}
+        self._norm = {node.outputs[0]: position for position, node in enumerate(kept)}
         self._silent = {_bias_name(node): position for position, node in enumerate(kept)}
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
@@ -119,7 +120,7 @@ class Trainable(nn.Module):
     def tap(self, name: str, value: torch.Tensor) -> torch.Tensor:
         """The tap on the float executor that makes it the network in training."""
         if name in self._weight:
-            weight: torch.Tensor = self.weights[self._weight[name]]()
+            weight: torch.Tensor = self._trained(self._weight[name])()
             return weight
         if name in self._bias:
             return self._bias_value(name)
@@ -127,7 +128,7 @@ class Trainable(nn.Module):
             constant: torch.Tensor = getattr(self, f"constant{self._constant_index[name]}")
             return constant
         if name in self._norm:
-            value = self.norms[self._norm[name]](value)
+            value = self._live_norm(self._norm[name])(value, self._step(*self._sums[name]))
         if name not in self.activations.encodings:
             return value
         quantized: torch.Tensor = self.activations(name, value)
@@ -137,13 +138,16 @@ class Trainable(nn.Module):
         bias = self.biases[self._bias[name]]
         if name in self._silent:
             return torch.zeros_like(bias)
-        source, weight = self._sources[name]
-        with torch.no_grad():
-            step = self.activations.scale(source) * self.weights[self._weight[weight]].scale().reshape(-1)
+        step = self._step(*self._sources[name])
         return rounded(bias / step) * step
 
-    def _norm_of(self, bias: str) -> LiveBatchNorm:
-        norm = self.norms[self._silent[bias]]
+    @torch.no_grad()
+    def _step(self, source: str, weight: str) -> torch.Tensor:
+        """The step of a layer's sums, [C] or [1]: its input's scale times its weights'."""
+        return self.activations.scale(source) * self._trained(self._weight[weight]).scale().reshape(-1)
+
+    def _live_norm(self, position: int) -> LiveBatchNorm:
+        norm = self.norms[position]
         assert isinstance(norm, LiveBatchNorm)
         return norm
 
@@ -165,9 +169,12 @@ class Trainable(nn.Module):
 
     def trained_weights(self) -> Iterator[TrainedWeight]:
         """The weights in training, in the network's order."""
-        for weight in self.weights:
-            assert isinstance(weight, TrainedWeight)
-            yield weight
+        return map(self._trained, range(len(self.weights)))
+
+    def _trained(self, position: int) -> TrainedWeight:
+        weight = self.weights[position]
+        assert isinstance(weight, TrainedWeight)
+        return weight
 
     @torch.no_grad()
     def finish(self) -> Quantized:
@@ -180,7 +187,7 @@ class Trainable(nn.Module):
             qparams[weight.name], integers[weight.name] = weight.result()
             biases[name] = self.biases[position].double().cpu().numpy()
             if name in self._silent:
-                norm = self._norm_of(name)
+                norm = self._live_norm(self._silent[name])
                 folded = fold(norm, qparams[weight.name], integers[weight.name], weight.axis)
                 qparams[weight.name], integers[weight.name], biases[name] = folded
         reasons = dict.fromkeys((*integers, *biases), "trained with the quantizer in the loop")
@@ -204,12 +211,6 @@ def _bias_name(node: Node) -> str:
     return node.inputs[op.bias]
 
 
-def _sum_name(node: Node) -> str:
-    """The value that a live batch norm normalises: the layer's output before its activation."""
-    op: Any = node.op
-    return node.outputs[0] if op.activation.is_none else f"{node.outputs[0]}:sum"
-
-
 def _bias(quantized: Quantized, node: Node) -> nn.Parameter:
     return nn.Parameter(torch.from_numpy(np.array(quantized.bias(_bias_name(node)), np.float32)))
 
@@ -219,27 +220,27 @@ def _live(quantized: Quantized, node: Node) -> LiveBatchNorm:
     if not isinstance(weights.granularity, PerChannel):
         raise OctavoError(
             node.source or node.name,
-            "its weights have one scale for the tensor, and a batch norm that is kept rescales every channel when it is "
-            "folded at the end",
+            "its weights have one scale for the tensor, and a batch norm that is kept rescales every channel when it "
+            "is folded at the end",
             'Quantize with granularity="per-channel", or train with batch_norm="fold".',
         )
     name = _bias_name(node)
-    return LiveBatchNorm(quantized.graph.moments[name], quantized.graph.consts[name])
+    return LiveBatchNorm(quantized.graph.moments[name], quantized.graph.consts[name], quantized.bias(name))
 
 
-def _opened(graph: Graph, kept: Collection[str]) -> Graph:
-    """The graph with the activations of some nodes as nodes of their own, so that their sums are values."""
-    nodes, types = [], dict(graph.types)
+def _sums(graph: Graph) -> tuple[Graph, dict[str, Clip]]:
+    """The graph without the clips in its operators, and these by value.
+
+    As in the integer kernels, an activation is the range of the output's integers: fake quantization clamps to it.
+    """
+    nodes, clips = [], {}
     for node in graph.nodes:
         op: Any = node.op
-        if node.name not in kept or op.activation.is_none:
-            nodes.append(node)
-            continue
-        before = _sum_name(node)
-        types[before] = types[node.outputs[0]]
-        nodes.append(replace(node, op=replace(op, activation=NONE), outputs=(before,)))
-        nodes.append(Node(f"{node.name}:activation", op.activation, (before,), node.outputs, node.source))
-    return graph.with_(nodes=tuple(nodes), types=types)
+        clip = getattr(op, "activation", NONE)
+        nodes.append(node if clip.is_none else replace(node, op=replace(op, activation=NONE)))
+        if not clip.is_none:
+            clips[node.outputs[0]] = clip
+    return graph.with_(nodes=tuple(nodes)), clips
 
 
 def _frozen(graph: Graph, named: Collection[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +14,10 @@ from octavo.num.levels import All, Grouped, PowersOfTwo, split_groups
 from octavo.num.qparams import QParams
 from octavo.ops import Op
 from octavo.quant.rounding.levels import nearest_level
-from octavo.train.fake import fake_weight, rounded
-from octavo.train.gradients import scaled_gradient
+from octavo.train.fake import fake_weight
+from octavo.train.scale import learned_scale, power_of_two
 
 __all__ = ["TrainedWeight", "linear_nodes"]
-
-_LN2 = math.log(2)
 
 
 def linear_nodes(quantized: Quantized) -> list[Node]:
@@ -41,12 +38,13 @@ class TrainedWeight(nn.Module):
     """The weights of one layer.
 
     ``master`` are floats, as large as the operator takes them: small gradients add up there, while the forward pass
-    sees the nearest level only. ``log_scale`` is the logarithm of the scale, per tensor or channel; that of a power of
-    two is rounded. ``factors`` are those of groups. It starts at the integers of the plan: where these are not the nearest to the float weights (learned
-    rounding), the master starts at their level.
+    sees the nearest level only. ``log_factor`` is the logarithm of the scale, per tensor or channel, over that at the
+    start. ``factors`` are those of groups. It starts at the integers of the plan: where these are not the
+    nearest to the float weights (learned rounding), the master starts at their level.
     """
 
     factors: torch.Tensor
+    start: torch.Tensor
 
     def __init__(self, quantized: Quantized, node: Node, learn_scale: bool) -> None:
         super().__init__()
@@ -57,15 +55,15 @@ class TrainedWeight(nn.Module):
         self.encoding = quantized.plan.qparams[self.name]
         integers = torch.from_numpy(quantized.integers(self.name).astype(np.float32))
         real = torch.from_numpy(np.array(quantized.graph.consts[self.name], np.float32))
-        log = torch.from_numpy(np.log(self.encoding.scale.astype(np.float64)).astype(np.float32))
-        self.log_scale = nn.Parameter(self._broadcast(log, real.ndim), requires_grad=learn_scale)
-        # Formats with powers of two keep them; equal mantissas of a single tensor are no such format.
-        self.shifts = bool(np.all(np.frexp(self.encoding.scale)[0] == 0.5))
+        self.register_buffer("start", self._broadcast(torch.from_numpy(self.encoding.scale), real.ndim), False)
+        self.log_factor = nn.Parameter(torch.zeros_like(self.start), requires_grad=learn_scale)
+        # Formats with powers of two keep them.
+        self.powers = power_of_two(self.encoding.scale)
         levels = self.encoding.levels
         factors = _spread_factors(levels, real.shape, self.axis) if isinstance(levels, Grouped) else torch.ones(())
         self.register_buffer("factors", factors, persistent=False)
         with torch.no_grad():
-            scale = torch.exp(self._log())
+            scale = self.start
             ratio = real / scale
             at_home = self.nearest(ratio) == integers
             self.master = nn.Parameter(torch.where(at_home, real, integers * scale))
@@ -75,9 +73,6 @@ class TrainedWeight(nn.Module):
         if values.numel() > 1:
             shape[self.axis] = values.numel()
         return values.reshape(shape).clone()
-
-    def _log(self) -> torch.Tensor:
-        return rounded(self.log_scale / _LN2) * _LN2 if self.shifts else self.log_scale
 
     @property
     def peak(self) -> int:
@@ -95,17 +90,12 @@ class TrainedWeight(nn.Module):
 
     def scale(self) -> torch.Tensor:
         """The present scale, broadcast over the weights."""
-        return torch.exp(self._log())
-
-    def _share(self) -> torch.Tensor:
-        """As for activations: LSQ's step of the scale, N the weights that share it."""
-        shared = self.master.numel() / self.log_scale.numel()
-        return torch.exp(-2 * self.log_scale.detach()) / math.sqrt(shared * self.peak)
+        shared = self.master.numel() / self.start.numel()
+        return learned_scale(self.start, self.log_factor, self.powers, shared, self.peak)
 
     def forward(self) -> torch.Tensor:
         """The weights as the integer network has them."""
-        log = scaled_gradient(self._log(), self._share()) if self.log_scale.requires_grad else self._log()
-        return fake_weight(self.master, log, self.nearest, (self.peak + 0.5) * self.factors)
+        return fake_weight(self.master, self.scale(), self.nearest, (self.peak + 0.5) * self.factors)
 
     @torch.no_grad()
     def integers(self) -> torch.Tensor:
