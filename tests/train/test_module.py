@@ -13,7 +13,6 @@ from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.lower.lower import lower
 from octavo.num.formats import FORMATS, Format
-from octavo.quant.simulate import simulate
 from octavo.run.float_run import to_graph_layout
 from octavo.run.integer_run import integer_run
 from octavo.train import Trainable, trainable
@@ -70,9 +69,21 @@ def in_steps(found: torch.Tensor, q: Quantized) -> torch.Tensor:
     return found / float(q.plan.qparams[q.graph.outputs[0]].scale[0])
 
 
-def simulated(q: Quantized, samples: torch.Tensor) -> torch.Tensor:
+def in_integers(q: Quantized, samples: torch.Tensor) -> torch.Tensor:
+    """What the integer executor gives, as real numbers."""
     (name,) = q.graph.inputs
-    (found,) = simulate(q, {name: to_graph_layout(q.graph, name, samples.numpy())}).values()
+    x = to_graph_layout(q.graph, name, samples.numpy())
+    (found,) = integer_run(lower(q).graph, {name: q.plan.qparams[name].quantize_input(x)}).values()
+    return torch.from_numpy(q.plan.qparams[q.graph.outputs[0]].dequantize(found.numpy()))
+
+
+def check_faithful(module: Trainable, q: Quantized, samples: torch.Tensor, wide: bool) -> torch.Tensor:
+    """The module's outputs, which are the integer network's: float sums decide ties otherwise, now and then."""
+    with torch.no_grad():
+        found = module.eval()(samples)
+    differs = in_steps(found - in_integers(q, samples), q).abs()
+    assert differs.max() < (8 if wide else 1.5)
+    assert wide or (differs > 0.5).float().mean() < 0.03
     return found
 
 
@@ -100,30 +111,17 @@ def test_it_starts_and_ends_in_the_integers(
         with pytest.raises(OctavoError, match="rescales every channel"):
             trainable(start, batch_norm)
         return
-    module = trainable(start, batch_norm).eval()
-    with torch.no_grad():
-        before = module(samples)
-    assert in_steps(before - simulated(start, samples), start).abs().max() < 2.5
+    module = trainable(start, batch_norm)
+    before = check_faithful(module, start, samples, name == "16x8")
     same = module.finish()
-    for node in start.graph.nodes:
-        for value in node.inputs:
-            if value in start.plan.integers or value in module._weight:
-                np.testing.assert_array_equal(same.integers(value), start.integers(value))
+    for weight in module.trained_weights():
+        np.testing.assert_array_equal(same.integers(weight.name), start.integers(weight.name))
 
     losses = train(module, samples)
     assert losses[-1] < losses[0]
-    end = module.eval().finish()
-    with torch.no_grad():
-        after = module(samples)
+    end = module.finish()
+    after = check_faithful(module, end, samples, name == "16x8")
     assert in_steps(after - before, end).abs().max() > 2, "training changed nothing"
-    differs = in_steps(after - simulated(end, samples), end).abs()
-    assert differs.max() < 2.5 and (differs > 0.5).float().mean() < 0.2
-    (name,) = end.graph.inputs
-    x = to_graph_layout(end.graph, name, samples.numpy())
-    (integers,) = integer_run(lower(end).graph, {name: end.plan.qparams[name].quantize_input(x)}).values()
-    real = torch.from_numpy(end.plan.qparams[end.graph.outputs[0]].dequantize(integers.numpy()))
-    differs = in_steps(after - real, end).abs()
-    assert differs.max() < 2.5 and (differs > 0.5).float().mean() < 0.2
     if "power-of-two" in format.name:
         scales = [e.scale for e in end.plan.qparams.values()]
         assert all(np.all(np.frexp(scale)[0] == 0.5) for scale in scales)

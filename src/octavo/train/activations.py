@@ -41,8 +41,8 @@ class ActivationScale(nn.Module):
         """The present scale, 0-d."""
         return learned_scale(self.start, self.log_factor, self.powers, self.size, self.limits[1])
 
-    def forward(self, x: torch.Tensor, clip: Clip) -> torch.Tensor:
-        """Fake quantization of a value whose operator clips it."""
+    def forward(self, x: torch.Tensor, clip: Clip, places: torch.Tensor | None) -> torch.Tensor:
+        """Fake quantization of a value whose operator clips it, and rounds to binary ``places`` first."""
         scale = self.scale()
         zero_point: torch.Tensor = self.zero_point
         zero = round(float(zero_point.detach()))
@@ -50,7 +50,7 @@ class ActivationScale(nn.Module):
         if zero_point.requires_grad:
             # In LSQ+ the offset is a real number, a zero point times the scale.
             zero_point = with_share(zero_point, (self.size * self.limits[1]) ** -0.5 / scale.detach().square())
-        return fake_activation(x, scale, zero_point, *limits)
+        return fake_activation(x, scale, zero_point, *limits, places)
 
     @torch.no_grad()
     def result(self, encoding: QParams) -> QParams:
@@ -90,12 +90,12 @@ class ActivationScales(nn.Module):
         assert isinstance(group, ActivationScale)
         return group
 
-    def forward(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        """Fake quantization of the value ``name``, clipped as its operator does."""
+    def forward(self, name: str, x: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
+        """Fake quantization of the value ``name``, clipped as its operator does; ``places`` as in fake_activation."""
         clip, group = self.clips.get(name, NONE), self._group(name)
         if group is None:
             return fake_quantize(clip.eval_float(x), self.encodings[name])
-        found: torch.Tensor = group(x, clip)
+        found: torch.Tensor = group(x, clip, places)
         return found
 
     @torch.no_grad()
@@ -104,11 +104,7 @@ class ActivationScales(nn.Module):
         group = self._group(name)
         return float(self.encodings[name].scale[0]) if group is None else float(group.scale())
 
-    def learned(self) -> dict[str, QParams]:
-        """The encodings as they are now, by value."""
-        found = dict(self.encodings)
-        for name, encoding in self.encodings.items():
-            group = self._group(name)
-            if group is not None:
-                found[name] = group.result(encoding)
-        return found
+    def present(self, name: str) -> QParams:
+        """The encoding of a value as it is now."""
+        group, encoding = self._group(name), self.encodings[name]
+        return encoding if group is None else group.result(encoding)

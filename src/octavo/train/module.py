@@ -14,7 +14,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.num.qparams import PerChannel
-from octavo.ops import Op
+from octavo.ops import AveragePool2D, Mean, Op
 from octavo.ops.unary import NONE, Clip
 from octavo.quant.simulate import real_constants
 from octavo.run.float_run import float_run
@@ -22,6 +22,7 @@ from octavo.train.activations import ActivationScales
 from octavo.train.batch_norm import LiveBatchNorm, fold
 from octavo.train.fake import rounded
 from octavo.train.head import preprocessing
+from octavo.train.places import few, fixed_places, places_of_multiplier
 from octavo.train.weights import TrainedWeight, linear_nodes
 
 __all__ = ["Trainable", "trainable"]
@@ -92,7 +93,10 @@ class Trainable(nn.Module):
         self._weight = {node.inputs[_weight_index(node)]: position for position, node in enumerate(learned)}
         self._bias = {_bias_name(node): position for position, node in enumerate(learned)}
         self._sources = {_bias_name(node): (node.inputs[0], node.inputs[_weight_index(node)]) for node in learned}
-        self._sums = {node.outputs[0]: self._sources[_bias_name(node)] for node in kept}
+        self._sums = {node.outputs[0]: self._sources[_bias_name(node)] for node in learned}
+        self._plain = {
+            node.outputs[0]: node for node in self.quantized.graph.nodes if isinstance(node.op, AveragePool2D | Mean)
+        }
         self._norm = {node.outputs[0]: position for position, node in enumerate(kept)}
         self._silent = {_bias_name(node): position for position, node in enumerate(kept)}
 
@@ -131,7 +135,7 @@ class Trainable(nn.Module):
             value = self._live_norm(self._norm[name])(value, self._step(*self._sums[name]))
         if name not in self.activations.encodings:
             return value
-        quantized: torch.Tensor = self.activations(name, value)
+        quantized: torch.Tensor = self.activations(name, value, self._places(name))
         return quantized
 
     def _bias_value(self, name: str) -> torch.Tensor:
@@ -142,6 +146,20 @@ class Trainable(nn.Module):
         return rounded(bias / step) * step
 
     @torch.no_grad()
+    def _places(self, name: str) -> torch.Tensor | None:
+        """The binary places to which the kernel that makes a value rounds first, if they are few."""
+        if name in self._plain:
+            x, y = (self.activations.present(value) for value in (self._plain[name].inputs[0], name))
+            places = fixed_places(self.graph, self._plain[name], x, y)
+            return None if places is None else torch.tensor([float(places)], device=self.device)
+        if name not in self._sums or self.activations.encodings[name].dtype != "int8":
+            return None
+        step = self._step(*self._sums[name])
+        if name in self._norm:
+            step = step * self._live_norm(self._norm[name]).factor().abs().clamp_min(1e-30)
+        return few(places_of_multiplier(step / self.activations.scale(name)))
+
+    @torch.no_grad()
     def _step(self, source: str, weight: str) -> torch.Tensor:
         """The step of a layer's sums, [C] or [1]: its input's scale times its weights'."""
         return self.activations.scale(source) * self._trained(self._weight[weight]).scale().reshape(-1)
@@ -150,6 +168,11 @@ class Trainable(nn.Module):
         norm = self.norms[position]
         assert isinstance(norm, LiveBatchNorm)
         return norm
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return self._trained(0).master.device
 
     def freeze_batch_norm(self) -> None:
         """Batch norms keep their running statistics from now on; call it when they have settled."""
@@ -180,7 +203,7 @@ class Trainable(nn.Module):
     def finish(self) -> Quantized:
         """The trained network as integers: the same graph, with new integers, biases and encodings in its plan."""
         plan = self.quantized.plan
-        qparams = {**plan.qparams, **self.activations.learned()}
+        qparams = {**plan.qparams, **{name: self.activations.present(name) for name in self.activations.encodings}}
         integers: dict[str, Array] = {}
         biases: dict[str, Array] = {}
         for (name, position), weight in zip(self._bias.items(), self.trained_weights(), strict=True):
