@@ -14,7 +14,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.num.qparams import PerChannel
-from octavo.ops import AveragePool2D, Mean, Op
+from octavo.ops import Add, AveragePool2D, Mean, Op
 from octavo.ops.unary import NONE, Clip
 from octavo.quant.simulate import real_constants
 from octavo.run.float_run import float_run
@@ -105,6 +105,26 @@ class Trainable(nn.Module):
         given = self._inputs(inputs, named)
         found = float_run(self.graph, given, self.tap)
         return self._outputs(found)
+
+    def run(
+        self, inputs: Mapping[str, torch.Tensor], features: Collection[str] = ()
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The first output, and values by name, for inputs [N, ...] in the graph's axis order."""
+        found: dict[str, torch.Tensor] = {}
+
+        def tap(name: str, value: torch.Tensor) -> torch.Tensor:
+            value = self.tap(name, value)
+            if name in features:
+                found[name] = value
+            return value
+
+        return float_run(self.graph, inputs, tap)[self.graph.outputs[0]], found
+
+    def feature_names(self) -> tuple[str, ...]:
+        """The sums of residual blocks, which a teacher has too; without blocks, all convolutions' outputs."""
+        nodes = [node for node in self.graph.nodes if node.outputs[0] not in self.graph.outputs]
+        sums = [node.outputs[0] for node in nodes if isinstance(node.op, Add)]
+        return tuple(sums or [name for name in self._sums if name not in self.graph.outputs])
 
     def _inputs(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         graph = self.graph
