@@ -55,7 +55,9 @@ class TrainedWeight(nn.Module):
         self.encoding = quantized.plan.qparams[self.name]
         integers = torch.from_numpy(quantized.integers(self.name).astype(np.float32))
         real = torch.from_numpy(np.array(quantized.graph.consts[self.name], np.float32))
-        self.register_buffer("start", self._broadcast(torch.from_numpy(self.encoding.scale), real.ndim), False)
+        self.register_buffer(
+            "start", self._broadcast(torch.from_numpy(np.array(self.encoding.scale)), real.ndim), False
+        )
         self.log_factor = nn.Parameter(torch.zeros_like(self.start), requires_grad=learn_scale)
         # Formats with powers of two keep them.
         self.powers = power_of_two(self.encoding.scale)
