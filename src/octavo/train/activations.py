@@ -49,7 +49,7 @@ class ActivationScale(nn.Module):
         limits = activation_limits(clip.minimum, clip.maximum, float(scale.detach()), zero, self.limits)
         if zero_point.requires_grad:
             # In LSQ+ the offset is a real number, a zero point times the scale.
-            zero_point = with_share(zero_point, (self.size * self.limits[1]) ** -0.5 / scale.detach().square())
+            zero_point = with_share(zero_point, 4 / (self.size * self.limits[1] ** 3) ** 0.5 / scale.detach().square())
         return fake_activation(x, scale, zero_point, *limits, places)
 
     @torch.no_grad()

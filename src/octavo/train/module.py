@@ -77,8 +77,9 @@ class Trainable(nn.Module):
         if not learned:
             raise OctavoError(graph.name, "has no layer left to train", "Freeze fewer layers.")
         self.weights = nn.ModuleList(TrainedWeight(quantized, node, learn_scales) for node in learned)
-        self.biases = nn.ParameterList(_bias(quantized, node) for node in learned)
         kept = [node for node in learned if batch_norm == "keep" and _bias_name(node) in graph.moments]
+        # A batch norm has a bias of its own.
+        self.biases = nn.ParameterList(_bias(quantized, node, node not in kept) for node in learned)
         self.norms = nn.ModuleList(_live(quantized, node) for node in kept)
         self._roles(learned, kept)
         self.graph, clips = _sums(graph)
@@ -254,8 +255,8 @@ def _bias_name(node: Node) -> str:
     return node.inputs[op.bias]
 
 
-def _bias(quantized: Quantized, node: Node) -> nn.Parameter:
-    return nn.Parameter(torch.from_numpy(np.array(quantized.bias(_bias_name(node)), np.float32)))
+def _bias(quantized: Quantized, node: Node, learned: bool) -> nn.Parameter:
+    return nn.Parameter(torch.from_numpy(np.array(quantized.bias(_bias_name(node)), np.float32)), learned)
 
 
 def _live(quantized: Quantized, node: Node) -> LiveBatchNorm:
