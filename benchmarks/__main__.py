@@ -11,6 +11,7 @@ from benchmarks import (
     bundles,
     exactness,
     instructions,
+    kernels,
     memory,
     mixed,
     mobilenet,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "bundles": bundles.main,
     "streaming": streaming.main,
     "instructions": instructions.main,
+    "kernels": kernels.main,
     "speed": speed.main,
 }
 

@@ -40,6 +40,22 @@ OCTAVO_INLINE const octavo_word *octavo_dsp_segment(const octavo_dsp_layer *p, o
     return w;
 }
 
+/* Ends a pair of channels: its results for all pixels at out, from the record at w; second is 0 for a lone channel. */
+OCTAVO_INLINE void octavo_dsp_pair(const octavo_dsp_layer *p, const octavo_dot_sums *sums, int32_t *first,
+    int32_t pixels, const octavo_word *w, int8_t *out, int32_t second)
+{
+    int32_t twice[3] = {0, 0, 0};
+    OCTAVO_UNROLL
+    for (int32_t i = 0; i < pixels; ++i) {
+        if (!p->exact_segments) {
+            first[i] = octavo_asr(octavo_sub_wrap(sums->mixed[i], sums->low[i]), 7);
+        }
+        twice[i] = 2 * sums->low[i];
+    }
+    octavo_dsp_finish_pair(w, pixels, first, twice, p->output_zero_point, p->negative_ties, p->act_min, p->act_max, out,
+        p->out_stride, second);
+}
+
 /* Pixels of all channels at out from the segments at x. With exact_segments each segment's sums stay below 2^23, else
  * those of all segments together do. */
 OCTAVO_INLINE void octavo_dsp_block(const octavo_dsp_layer *p, const int32_t *stream, int32_t pixels,
@@ -49,7 +65,6 @@ OCTAVO_INLINE void octavo_dsp_block(const octavo_dsp_layer *p, const int32_t *st
     for (int32_t o = 0; o < p->out_c; o += 2) {
         octavo_dot_sums sums = {{0, 0, 0}, {0, 0, 0}};
         int32_t first[3] = {0, 0, 0};
-        int32_t second[3] = {0, 0, 0};
         if (p->known) {
             OCTAVO_UNROLL
             for (int32_t segment = 0; segment < p->segments; ++segment) {
@@ -60,15 +75,7 @@ OCTAVO_INLINE void octavo_dsp_block(const octavo_dsp_layer *p, const int32_t *st
                 w = octavo_dsp_segment(p, &sums, first, pixels, x[segment], w);
             }
         }
-        OCTAVO_UNROLL
-        for (int32_t i = 0; i < pixels; ++i) {
-            if (!p->exact_segments) {
-                first[i] = octavo_asr(octavo_sub_wrap(sums.mixed[i], sums.low[i]), 7);
-            }
-            second[i] = 2 * sums.low[i];
-        }
-        octavo_dsp_finish_pair(w, pixels, first, second, p->output_zero_point, p->negative_ties, p->act_min, p->act_max,
-            out + o, p->out_stride, p->out_c % 2 == 0 || o + 1 < p->out_c);
+        octavo_dsp_pair(p, &sums, first, pixels, w, out + o, p->out_c % 2 == 0 || o + 1 < p->out_c);
         w += OCTAVO_DSP_RECORD;
     }
 }

@@ -12,6 +12,7 @@
 #define OCTAVO_DEPTHWISE_CONV2D_S8_DSP_H
 
 #include "finish.h"
+#include "log2.h"
 #include "widen.h"
 
 /* Words of a kernel row: pairs of taps for a window that starts at a word, and for one that starts inside a word. */
@@ -148,39 +149,53 @@ OCTAVO_INLINE int8_t *octavo_depthwise_conv2d_s8_dsp_any(const octavo_depthwise_
     return out;
 }
 
-/* Doubled taps in words; taps outside the kernel are 0. */
-OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_taps(
-    const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *w, octavo_depthwise_conv2d_s8_dsp_channel *c)
+/* Twice the weight of a tap: a byte, or a 4-bit code of a power of two. */
+OCTAVO_INLINE int32_t octavo_depthwise_conv2d_s8_dsp_twice(const int8_t *w, int32_t tap, int32_t bits)
+{
+    return 2 * (bits == 4 ? octavo_log2_level(w, tap) : w[tap]);
+}
+
+/* A channel's doubled taps in words; taps outside the kernel are 0. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_taps(const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *w,
+    int32_t bits, octavo_depthwise_conv2d_s8_dsp_channel *c)
 {
     if (octavo_depthwise_conv2d_s8_dsp_is_three(p)) {
         OCTAVO_UNROLL
-        for (int32_t ky = 0; ky < 3; ++ky, w += 3) {
-            c->first[ky][0] = octavo_lanes(2 * w[0], 2 * w[1]);
-            c->first[ky][1] = octavo_lanes(2 * w[1], 2 * w[2]);
+        for (int32_t ky = 0; ky < 3; ++ky) {
+            const int32_t middle = octavo_depthwise_conv2d_s8_dsp_twice(w, 3 * ky + 1, bits);
+            c->first[ky][0] = octavo_lanes(octavo_depthwise_conv2d_s8_dsp_twice(w, 3 * ky, bits), middle);
+            c->first[ky][1] = octavo_lanes(middle, octavo_depthwise_conv2d_s8_dsp_twice(w, 3 * ky + 2, bits));
         }
         return;
     }
-    for (int32_t ky = 0; ky < p->kernel_h; ++ky, w += p->kernel_w) {
+    for (int32_t ky = 0; ky < p->kernel_h; ++ky) {
         int32_t before = 0;
-        for (int32_t i = 0; i < p->kernel_w / 2 + 1; ++i) {
-            const int32_t even = 2 * i < p->kernel_w ? 2 * w[2 * i] : 0;
-            const int32_t odd = 2 * i + 1 < p->kernel_w ? 2 * w[2 * i + 1] : 0;
-            c->first[ky][i] = octavo_lanes(even, odd);
-            c->second[ky][i] = octavo_lanes(before, even);
+        for (int32_t i = 0; i < p->kernel_w; i += 2) {
+            const int32_t tap = ky * p->kernel_w + i;
+            const int32_t even = octavo_depthwise_conv2d_s8_dsp_twice(w, tap, bits);
+            const int32_t odd = i + 1 < p->kernel_w ? octavo_depthwise_conv2d_s8_dsp_twice(w, tap + 1, bits) : 0;
+            c->first[ky][i / 2] = octavo_lanes(even, odd);
+            c->second[ky][i / 2] = octavo_lanes(before, even);
             before = odd;
+        }
+        if (p->kernel_w % 2 == 0) {
+            c->first[ky][p->kernel_w / 2] = 0;
+            c->second[ky][p->kernel_w / 2] = octavo_lanes(before, 0);
         }
     }
 }
 
-OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *x,
-    const int8_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch)
+OCTAVO_INLINE void octavo_depthwise_conv2d_s8_dsp_channels(const octavo_depthwise_conv2d_s8_dsp_params *p,
+    const int8_t *x, const int8_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch,
+    int32_t bits)
 {
     int16_t *const band = (int16_t *)scratch;
     const int32_t carried = p->kernel_h - p->stride_h;
+    const int32_t row = (p->kernel_h * p->kernel_w * bits + 7) / 8;
     octavo_fill_s16(band, p->band_h * p->row, p->input_zero_point);
     for (int32_t channel = 0; channel < p->channels; ++channel) {
         octavo_depthwise_conv2d_s8_dsp_channel c;
-        octavo_depthwise_conv2d_s8_dsp_taps(p, weights + channel * p->kernel_h * p->kernel_w, &c);
+        octavo_depthwise_conv2d_s8_dsp_taps(p, weights + channel * row, bits, &c);
         c.bias = scale[2 * channel];
         c.multiplier = scale[2 * channel + 1];
         c.shift = (uint32_t)shift[channel];
@@ -207,6 +222,12 @@ OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_
             }
         }
     }
+}
+
+OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_dsp(const octavo_depthwise_conv2d_s8_dsp_params *p, const int8_t *x,
+    const int8_t *weights, const int32_t *scale, const int8_t *shift, int8_t *out, void *scratch)
+{
+    octavo_depthwise_conv2d_s8_dsp_channels(p, x, weights, scale, shift, out, scratch, 8);
 }
 
 #endif /* OCTAVO_DEPTHWISE_CONV2D_S8_DSP_H */

@@ -31,6 +31,12 @@ typedef struct {
     int32_t low[3];
 } octavo_dot_sums;
 
+/* Of so many pixels, stride elements apart, those that go together: the inner loop reaches 510 elements. */
+OCTAVO_INLINE int32_t octavo_dot_group(int32_t pixels, int32_t stride)
+{
+    return octavo_min(pixels, stride <= 510 ? 3 : 1);
+}
+
 /* Four taps of pixel i. */
 OCTAVO_INLINE void octavo_dot_four(octavo_dot_sums *sums, int32_t i, const int16_t *x, uint32_t w0, uint32_t w1)
 {

@@ -9,6 +9,7 @@
 
 #include "dot.h"
 #include "finish.h"
+#include "log2.h"
 
 typedef struct {
     int32_t rows;
@@ -27,16 +28,16 @@ typedef struct {
     int32_t low[2];
 } octavo_fully_connected_s8_dsp_sums;
 
-/* Four taps of x. */
+/* Four taps of x; a pair's weights are two words, or with 4 bits one of codes as in log2.h. */
 OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_four(
-    octavo_fully_connected_s8_dsp_sums *sums, int32_t pairs, uint32_t bytes, const octavo_word *w)
+    octavo_fully_connected_s8_dsp_sums *sums, int32_t pairs, int32_t bits, uint32_t bytes, const octavo_word *w)
 {
     const uint32_t even = octavo_sxtb16(bytes);
     const uint32_t odd = octavo_sxtb16_odd(bytes);
     OCTAVO_UNROLL
-    for (int32_t i = 0; i < pairs; ++i, w += 2) {
-        const uint32_t w0 = octavo_load_word(w);
-        const uint32_t w1 = octavo_load_word(w + 1);
+    for (int32_t i = 0; i < pairs; ++i, w += bits / 4) {
+        const uint32_t w0 = bits == 4 ? octavo_log2_lanes(octavo_load_word(w), 0) : octavo_load_word(w);
+        const uint32_t w1 = bits == 4 ? octavo_log2_lanes(octavo_load_word(w), 2) : octavo_load_word(w + 1);
         sums->mixed[i] = octavo_smlad(odd, w1, octavo_smlad(even, w0, sums->mixed[i]));
         sums->low[i] = octavo_smlad(odd, octavo_sxtb16(w1), octavo_smlad(even, octavo_sxtb16(w0), sums->low[i]));
     }
@@ -74,33 +75,32 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_four(
 
 /* Adds the products of count taps, a multiple of 4. */
 OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_dot(octavo_fully_connected_s8_dsp_sums *sums,
-    int32_t pairs, const int8_t *x, int32_t count, const octavo_word *w)
+    int32_t pairs, int32_t bits, const int8_t *x, int32_t count, const octavo_word *w)
 {
     const int8_t *const end = x + count;
 #if OCTAVO_DSP_ASM
     uint32_t w0, w1, x0, x1;
-    if (count == 0) {
+    if (bits == 8 && count > 0) {
+        if (pairs == 1) {
+            OCTAVO_FULLY_CONNECTED_LOOP(OCTAVO_FULLY_CONNECTED_ONE);
+        } else if (count % 16 == 0) {
+            OCTAVO_FULLY_CONNECTED_LOOP(OCTAVO_FULLY_CONNECTED_TWO OCTAVO_FULLY_CONNECTED_TWO
+                    OCTAVO_FULLY_CONNECTED_TWO OCTAVO_FULLY_CONNECTED_TWO);
+        } else {
+            OCTAVO_FULLY_CONNECTED_LOOP(OCTAVO_FULLY_CONNECTED_TWO);
+        }
         return w;
     }
-    if (pairs == 1) {
-        OCTAVO_FULLY_CONNECTED_LOOP(OCTAVO_FULLY_CONNECTED_ONE);
-    } else if (count % 16 == 0) {
-        OCTAVO_FULLY_CONNECTED_LOOP(OCTAVO_FULLY_CONNECTED_TWO OCTAVO_FULLY_CONNECTED_TWO OCTAVO_FULLY_CONNECTED_TWO
-                OCTAVO_FULLY_CONNECTED_TWO);
-    } else {
-        OCTAVO_FULLY_CONNECTED_LOOP(OCTAVO_FULLY_CONNECTED_TWO);
-    }
-#else
-    for (; x < end; x += 4) {
-        w = octavo_fully_connected_s8_dsp_four(sums, pairs, octavo_load_bytes(x), w);
-    }
 #endif
+    for (; x < end; x += 4) {
+        w = octavo_fully_connected_s8_dsp_four(sums, pairs, bits, octavo_load_bytes(x), w);
+    }
     return w;
 }
 
 /* Up to two pairs of channels, of which the last may have one; returns the end of their part of the stream. */
 OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_group(const octavo_fully_connected_s8_dsp_params *p,
-    int32_t channels, const int8_t *x, const octavo_word *w, int8_t *out)
+    int32_t channels, int32_t bits, const int8_t *x, const octavo_word *w, int8_t *out)
 {
     const int32_t pairs = (channels + 1) / 2;
     const int32_t whole = p->in_features / 4 * 4;
@@ -109,11 +109,11 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_group(const octav
     for (int32_t start = 0; start < p->in_features; start += p->segment) {
         octavo_fully_connected_s8_dsp_sums sums = {{0, 0}, {0, 0}};
         const int32_t stop = octavo_min(start + p->segment, whole);
-        w = octavo_fully_connected_s8_dsp_dot(&sums, pairs, x + start, octavo_max(stop - start, 0), w);
+        w = octavo_fully_connected_s8_dsp_dot(&sums, pairs, bits, x + start, octavo_max(stop - start, 0), w);
         if (whole < p->in_features && start + p->segment > whole) {
             uint32_t bytes = 0;
             memcpy(&bytes, x + whole, (uint32_t)(p->in_features - whole));
-            w = octavo_fully_connected_s8_dsp_four(&sums, pairs, bytes, w);
+            w = octavo_fully_connected_s8_dsp_four(&sums, pairs, bits, bytes, w);
         }
         OCTAVO_UNROLL
         for (int32_t i = 0; i < pairs; ++i) {
@@ -130,22 +130,29 @@ OCTAVO_INLINE const octavo_word *octavo_fully_connected_s8_dsp_group(const octav
     return w;
 }
 
-OCTAVO_KERNEL void octavo_fully_connected_s8_dsp(
-    const octavo_fully_connected_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out)
+/* The layer with weights of 8 bits, or 4-bit codes of powers of two. */
+OCTAVO_INLINE void octavo_fully_connected_s8_dsp_rows(const octavo_fully_connected_s8_dsp_params *p, const int8_t *x,
+    const int32_t *stream, int8_t *out, int32_t bits)
 {
     const int32_t fours = p->out_features / 4 * 4;
     const int32_t rest = p->out_features - fours;
     for (int32_t row = 0; row < p->rows; ++row) {
         const octavo_word *w = (const octavo_word *)stream;
         for (int32_t o = 0; o < fours; o += 4) {
-            w = octavo_fully_connected_s8_dsp_group(p, 4, x, w, out + o);
+            w = octavo_fully_connected_s8_dsp_group(p, 4, bits, x, w, out + o);
         }
         if (rest > 0) {
-            octavo_fully_connected_s8_dsp_group(p, rest, x, w, out + fours);
+            octavo_fully_connected_s8_dsp_group(p, rest, bits, x, w, out + fours);
         }
         x += p->in_features;
         out += p->out_features;
     }
+}
+
+OCTAVO_KERNEL void octavo_fully_connected_s8_dsp(
+    const octavo_fully_connected_s8_dsp_params *p, const int8_t *x, const int32_t *stream, int8_t *out)
+{
+    octavo_fully_connected_s8_dsp_rows(p, x, stream, out, 8);
 }
 
 #endif /* OCTAVO_FULLY_CONNECTED_S8_DSP_H */

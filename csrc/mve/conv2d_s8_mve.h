@@ -35,11 +35,12 @@ typedef struct {
     int32_t out_stride;
 } octavo_conv2d_s8_mve_params;
 
-OCTAVO_KERNEL void octavo_conv2d_s8_mve(
-    const octavo_conv2d_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
+/* The layer; known says that the compiler sees the parameters. */
+OCTAVO_INLINE void octavo_conv2d_s8_mve_rows(const octavo_conv2d_s8_mve_params *p, const int8_t *x,
+    const int32_t *stream, int8_t *out, void *scratch, int32_t known, int32_t bits)
 {
     const int32_t column = p->kernel_h * p->in_c;
-    const octavo_mve_layer layer = {p->out_c, p->out_stride, p->kernel_w * column, p->stride_w * column,
+    const octavo_mve_layer layer = {known, bits, p->out_c, p->out_stride, p->kernel_w * column, p->stride_w * column,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     const octavo_mve_strip shape = {
         p->in_h, p->in_w, p->in_c, p->in_c, p->in_c, p->kernel_h, p->pad_left, p->strip_w, p->input_zero_point};
@@ -60,6 +61,19 @@ OCTAVO_KERNEL void octavo_conv2d_s8_mve(
             strip = start;
         }
     }
+}
+
+OCTAVO_KERNEL void octavo_conv2d_s8_mve(
+    const octavo_conv2d_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
+{
+    octavo_conv2d_s8_mve_rows(p, x, stream, out, scratch, 1, 8);
+}
+
+/* The same, for parameters that differ from call to call. */
+OCTAVO_KERNEL void octavo_conv2d_s8_mve_any(
+    const octavo_conv2d_s8_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out, void *scratch)
+{
+    octavo_conv2d_s8_mve_rows(p, x, stream, out, scratch, 0, 8);
 }
 
 #endif /* OCTAVO_CONV2D_S8_MVE_H */

@@ -35,11 +35,11 @@ typedef struct {
     int32_t out_stride;
 } octavo_depthwise_conv2d_s8_mve_params;
 
-/* The first lanes of four channels at x and out. */
-OCTAVO_INLINE void octavo_depthwise_conv2d_s8_mve_four(const octavo_depthwise_conv2d_s8_mve_params *p, int32_t lanes,
-    const int8_t *x, const int8_t *stream, int8_t *out, int8_t *start)
+/* The first lanes of four channels at x and out; known says that the compiler sees the parameters. */
+OCTAVO_INLINE void octavo_depthwise_conv2d_s8_mve_four(const octavo_depthwise_conv2d_s8_mve_params *p, int32_t known,
+    int32_t lanes, const int8_t *x, const int8_t *stream, int8_t *out, int8_t *start)
 {
-    const octavo_mve_windows windows = {p->out_stride, p->kernel_h * p->kernel_w, 4 * p->stride_w * p->kernel_h,
+    const octavo_mve_windows windows = {known, p->out_stride, p->kernel_h * p->kernel_w, 4 * p->stride_w * p->kernel_h,
         {p->output_zero_point, p->negative_ties, p->act_min, p->act_max}};
     const octavo_mve_strip shape = {
         p->in_h, p->in_w, p->channels, lanes, 4, p->kernel_h, p->pad_left, p->strip_w, p->input_zero_point};
@@ -68,13 +68,25 @@ OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_mve(const octavo_depthwise_conv2d_
 {
     const int8_t *part = (const int8_t *)stream;
     for (int32_t c = 0; c < p->channels / 4; ++c) {
-        octavo_depthwise_conv2d_s8_mve_four(p, 4, x, part, out, (int8_t *)scratch);
+        octavo_depthwise_conv2d_s8_mve_four(p, 1, 4, x, part, out, (int8_t *)scratch);
         part += 16 + 4 * p->kernel_h * p->kernel_w + OCTAVO_MVE_RECORD;
         x += 4;
         out += 4;
     }
     if (p->channels % 4 > 0) {
-        octavo_depthwise_conv2d_s8_mve_four(p, p->channels % 4, x, part, out, (int8_t *)scratch);
+        octavo_depthwise_conv2d_s8_mve_four(p, 1, p->channels % 4, x, part, out, (int8_t *)scratch);
+    }
+}
+
+/* The same, for parameters that differ from call to call. */
+OCTAVO_KERNEL void octavo_depthwise_conv2d_s8_mve_any(const octavo_depthwise_conv2d_s8_mve_params *p, const int8_t *x,
+    const int32_t *stream, int8_t *out, void *scratch)
+{
+    const int8_t *part = (const int8_t *)stream;
+    for (int32_t c = 0; c < p->channels; c += 4) {
+        octavo_depthwise_conv2d_s8_mve_four(
+            p, 0, octavo_min(p->channels - c, 4), x + c, part, out + c, (int8_t *)scratch);
+        part += 16 + 4 * p->kernel_h * p->kernel_w + OCTAVO_MVE_RECORD;
     }
 }
 

@@ -62,9 +62,10 @@ static inline octavo_four octavo_four_all(int32_t value)
     return vdupq_n_s32(value);
 }
 
-static inline void octavo_four_take(int32_t *lanes, octavo_four x)
+/* floor(x / 16). */
+static inline octavo_four octavo_four_sixteenth(octavo_four x)
 {
-    vstrwq_s32(lanes, x);
+    return vshrq_n_s32(x, 4);
 }
 
 /* (x - zero_point) * 2^20, requantized; shift in -31 .. 0. */
@@ -155,9 +156,12 @@ static inline octavo_four octavo_four_all(int32_t value)
     return x;
 }
 
-static inline void octavo_four_take(int32_t *lanes, octavo_four x)
+static inline octavo_four octavo_four_sixteenth(octavo_four x)
 {
-    memcpy(lanes, x.lane, sizeof x.lane);
+    for (int32_t i = 0; i < 4; ++i) {
+        x.lane[i] = octavo_shift_right(x.lane[i], 4);
+    }
+    return x;
 }
 
 static inline octavo_four octavo_four_operand(octavo_four x, int32_t zero_point, int32_t multiplier, int32_t shift)

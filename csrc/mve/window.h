@@ -10,8 +10,9 @@
 #include "block.h"
 
 /* What a row needs to know of its layer: the output's pixels are out_stride bytes apart, windows stride bytes in the
- * strip. */
+ * strip. known says that the compiler sees all of it as constants. */
 typedef struct {
+    int32_t known;
     int32_t out_stride;
     int32_t taps;
     int32_t stride;
@@ -97,8 +98,11 @@ OCTAVO_INLINE octavo_four octavo_mve_window(
         const mve_pred16_t some = vctp8q((uint32_t)count);
         const int8x16x4_t four = vld4q_s8(x + 4 * tap);
         OCTAVO_UNROLL
-        for (int32_t c = 0; c < lanes; ++c, w += count) {
-            sums[c] = vmladavaq_s8(sums[c], four.val[c], vldrbq_z_s8(w, some));
+        for (int32_t c = 0; c < 4; ++c) {
+            if (c < lanes) {
+                sums[c] = vmladavaq_s8(sums[c], four.val[c], vldrbq_z_s8(w, some));
+                w += count;
+            }
         }
 #else
         for (int32_t c = 0; c < lanes; ++c) {
@@ -116,7 +120,7 @@ OCTAVO_INLINE void octavo_mve_window_row(const octavo_mve_windows *p, int32_t la
     const int8_t *stream, const int32_t *limits, int8_t *out)
 {
 #if OCTAVO_MVE_ASM
-    if (p->taps <= 16) {
+    if (p->known && p->taps <= 16) {
         if (pixels > 1) {
             out = octavo_mve_few_taps(p, lanes, 2, pixels / 2, x, stream, limits, out);
         }

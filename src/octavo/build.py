@@ -222,7 +222,8 @@ def _raw_inputs(build: Build, inputs: Batch) -> dict[str, Array]:
     for name, array in named.items():
         dtype = build.model.graph.types[name].dtype
         low, high = integer_limits(dtype)
-        if array.dtype.kind not in "iu" or array.min() < low or array.max() > high:
+        good = array.dtype == dtype if dtype == "float16" else array.dtype.kind in "iu"
+        if not good or not (array.min() >= low and array.max() <= high):
             raise OctavoError(
                 f"input {name}", f"raw data are {array.dtype}, not {dtype}", f"Give {dtype}, or leave out --raw."
             )

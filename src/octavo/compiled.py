@@ -24,7 +24,7 @@ __all__ = ["Compiled", "read_compiled"]
 MAX_FILE_BYTES = 256 * 2**20
 MAX_FILES = 1000
 MAX_PORTS = 1000
-_BYTES = {"int8": 1, "int16": 2}
+_BYTES = {"int8": 1, "int16": 2, "float16": 2}
 _PATH = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+){0,8}\.[ch]")
 _AGAIN = "Compile the model again."
 

@@ -156,13 +156,16 @@ def _try(path: str, write: Callable[[], bytes], files: dict[str, bytes], refused
 
 
 def _golden(model: IntegerModel) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Random inputs and what the integer executor makes of them."""
+    """Random inputs and what the integer executor makes of them; float16 inputs are around 1, of both signs."""
     rng = np.random.default_rng(2026)
     inputs: dict[str, Array] = {}
     for name in model.graph.inputs:
         type_ = model.graph.types[name]
-        values = rng.integers(*integer_limits(type_.dtype), (VECTORS, *type_.shape[1:]), endpoint=True)
-        inputs[name] = values.astype(type_.dtype)
+        shape = (VECTORS, *type_.shape[1:])
+        if type_.dtype == "float16":
+            inputs[name] = rng.normal(size=shape).astype(np.float16)
+        else:
+            inputs[name] = rng.integers(*integer_limits(type_.dtype), shape, endpoint=True).astype(type_.dtype)
     outputs = integer_run(model.graph, inputs)
     return inputs, {name: value.numpy() for name, value in outputs.items()}
 

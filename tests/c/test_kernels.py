@@ -16,18 +16,27 @@ import torch
 from octavo.c.kernels import KERNELS
 from octavo.c.library import csrc_dir
 from octavo.c.text import array_literal, literal
+from octavo.ir.graph import TensorType
 from octavo.memory import Distance
 from octavo.ops.base import Example
+from octavo.ops.half import HALF_OPERATORS
+from octavo.ops.half.rounding import random_halves
 from octavo.ops.integer import INTEGER_OPERATORS
 from tests.oracles.c_struct import struct_fields
 
-OPERATORS = [op for op in INTEGER_OPERATORS if not op.alias]
+OPERATORS = [op for op in (*INTEGER_OPERATORS, *HALF_OPERATORS) if not op.alias]
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "float16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
 LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 Case = tuple[Example, list[np.ndarray], np.ndarray]
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+
+
+def _random(rng: np.random.Generator, type_: TensorType) -> np.ndarray:
+    if type_.dtype == "float16":
+        return random_halves(rng, type_.shape)
+    return rng.integers(*LIMITS[type_.dtype], type_.shape, endpoint=True).astype(type_.dtype)
 
 
 def example_cases(seed: int) -> list[Case]:
@@ -37,9 +46,7 @@ def example_cases(seed: int) -> list[Case]:
     for operator in OPERATORS:
         for example in operator.examples(rng):
             inputs = [
-                np.ascontiguousarray(example.consts[i])
-                if i in example.consts
-                else rng.integers(*LIMITS[type_.dtype], type_.shape, endpoint=True).astype(type_.dtype)
+                np.ascontiguousarray(example.consts[i]) if i in example.consts else _random(rng, type_)
                 for i, type_ in enumerate(example.inputs)
             ]
             out = example.op.eval_int(*(torch.from_numpy(array.copy()) for array in inputs))

@@ -23,31 +23,56 @@ from octavo.targets import load_target
 from tests.networks.integer_layers import (
     Layer,
     add,
+    apart,
     convolution,
     depthwise,
     fully_connected,
+    in_int4,
+    in_log2,
     random_inputs,
     side_by_side,
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
+from tests.oracles.device import require_device
 
 TARGET = load_target("cortex-m4")
+KINDS = {
+    "int8": "cortex-m4",
+    "16x8": "cortex-m4",
+    "int4": "cortex-m4",
+    "log2": "cortex-m4",
+    "apart": "cortex-m4",
+    "int8 Helium": "cortex-m55",
+    "int8 M0": "cortex-m0",
+    "int8 RISC-V": "rv32imc",
+}
+"""Of layers, and the board whose kernels they get."""
 
 
-def layers(seed: int, count: int, wide: bool = False) -> list[Layer]:
-    """All kinds in turn; with ``wide`` 16x8 ones."""
+def layers(seed: int, count: int, kind: str = "int8") -> list[Layer]:
+    """All that there are of a kind, in turn."""
     rng = np.random.default_rng(seed)
-    kinds = (lambda: convolution(rng), lambda: convolution(rng, (1, 1)), lambda: depthwise(rng), lambda: add(rng))
-    narrow = [kind() for _ in range(count) for kind in (*kinds, lambda: fully_connected(rng))]
-    return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))] if wide else narrow
+    dense = [lambda: convolution(rng), lambda: convolution(rng, (1, 1)), lambda: fully_connected(rng)]
+    if kind == "apart":
+        return [apart(rng) for _ in range(count)]
+    if kind in ("int4", "log2"):
+        narrow, kinds = (in_int4, dense) if kind == "int4" else (in_log2, [*dense, lambda: depthwise(rng)])
+        return [narrow(rng, make()) for _ in range(count) for make in kinds]
+    # Helium's fully connected layers share late.
+    again = 2 if kind == "int8 Helium" else 1
+    kinds = [*dense[:2], lambda: depthwise(rng), lambda: add(rng), *[dense[2]] * again]
+    made = [make() for _ in range(count) for make in kinds]
+    if kind != "16x8":
+        return made
+    return [*(in_int16(rng, layer) for layer in made), *(pointwise(rng) for _ in range(count))]
 
 
 def written(
-    folder: Path, seed: int, count: int, optimize: str, wide: bool = False
+    folder: Path, seed: int, count: int, optimize: str, kind: str = "int8"
 ) -> tuple[IntegerModel, np.ndarray, np.ndarray]:
     """The C of some layers side by side, inputs as bytes, and what the integer executor makes of them."""
-    model = side_by_side(layers(seed, count, wide))
-    program = specialize(model, TARGET)
+    model = side_by_side(layers(seed, count, kind))
+    program = specialize(model, load_target(KINDS[kind]))
     macs = {node.name: index for index, node in enumerate(program.graph.nodes)}
     inputs = random_inputs(model, 3, np.random.default_rng(seed))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
@@ -59,23 +84,32 @@ def written(
     return program, pack(model.graph, ends[0], inputs), pack(model.graph, ends[1], outputs)
 
 
-@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
+def forms(program: IntegerModel) -> set[str]:
+    """Kernels of a program that have a shared form."""
+    return {node.op.kernel for node in program.graph.nodes if KERNELS[node.op.kernel].shared}  # type: ignore[attr-defined]
+
+
+def test_every_shared_form_is_tested() -> None:
+    programs = (specialize(side_by_side(layers(0, 8, kind)), load_target(board)) for kind, board in KINDS.items())
+    assert set().union(*map(forms, programs)) == {name for name, kernel in KERNELS.items() if kernel.shared}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("optimize", ["balanced", "size"])
-def test_the_same_integers(tmp_path: Path, optimize: str, wide: bool, device: None) -> None:
-    _, inputs, expected = written(tmp_path, 0, 10 if wide else 6, optimize, wide)
+def test_the_same_integers(tmp_path: Path, optimize: str, kind: str) -> None:
+    require_device(KINDS[kind])
+    program, inputs, expected = written(tmp_path, 0, 8, optimize, kind)
     source = (tmp_path / "src" / "model.c").read_text()
-    shared = [name for name, kernel in KERNELS.items() if f"OCTAVO_SHARED void model_{name}(" in source]
-    if optimize == "size":
-        forms = [name for name, kernel in KERNELS.items() if kernel.shared and ("_s16" in name) == wide]
-        assert shared == forms, "every shared form is tested"
+    shared = {name for name in KERNELS if f"OCTAVO_SHARED void model_{name}(" in source}
+    assert shared == forms(program) or optimize == "balanced"
     with HostModel(tmp_path) as host:
         np.testing.assert_array_equal(host.run(inputs), expected)
-    np.testing.assert_array_equal(run_on_board(tmp_path, TARGET, inputs).outputs, expected)
+    np.testing.assert_array_equal(run_on_board(tmp_path, load_target(KINDS[kind]), inputs).outputs, expected)
 
 
-@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
-def test_sanitizers(tmp_path: Path, wide: bool) -> None:
-    _, inputs, expected = written(tmp_path, 1, 8 if wide else 6, "size", wide)
+@pytest.mark.parametrize("kind", KINDS)
+def test_sanitizers(tmp_path: Path, kind: str) -> None:
+    _, inputs, expected = written(tmp_path, 1, 8 if kind == "16x8" else 6, "size", kind)
     np.testing.assert_array_equal(sanitized_run(tmp_path, inputs, expected.shape[1]), expected)
 
 

@@ -39,13 +39,16 @@ def test_quantize_writes_the_network_without_c(shelf: Path, tmp_path: Path, caps
     assert "plain, equalization weights" in answer.out and str(tmp_path / "q") in answer.out
 
 
-def test_float16_goes_to_onnx_only(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_float16_goes_to_c_and_onnx(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
     command = (shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--format", "float16", "-o", tmp_path / "q")
-    refused = octavo(capsys, "compile", *command)
-    assert refused.code == 1 and "octavo quantize" in refused.err and not (tmp_path / "q").exists()
     document = octavo(capsys, "quantize", *command, "--json").document
     assert list(document["not_written"]) == ["model.tflite"] and "float16" in document["not_written"]["model.tflite"]
     assert (tmp_path / "q" / "model_qdq.onnx").is_file()
+    assert octavo(capsys, "compile", *command, "--target", "host").code == 0
+    result = octavo(capsys, "eval", tmp_path / "q", "--data", shelf / "data.npz", "--json").document
+    assert result["sqnr_db"] > 55
+    refused = octavo(capsys, "compile", *command, "--target", "cortex-m0")
+    assert refused.code == 1 and "float16" in refused.err and "cortex-m0" in refused.err
 
 
 def test_the_ladder_tells_its_story(shelf: Path, tmp_path: Path, capsys: Capture) -> None:

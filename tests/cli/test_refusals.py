@@ -316,7 +316,7 @@ def test_what_cannot_be_is_refused_before_the_work(
 
     monkeypatch.setattr("octavo.api.climb", work)
     for flags, words in (
-        (("--format", "float16"), ("float16", "octavo quantize")),
+        (("--format", "float16", "--target", "cortex-m3"), ("float16", "cortex-m3", "another target")),
         (("--mixed", "int8,"), ("--mixed", "int8,int4")),
         (("--mixed", "int8,int4", "--budget", "bytes=many"), ("budget", "no amount")),
         (("--checkpoint", tmp_path / "work"), ("checkpoint", "max_drop")),

@@ -18,13 +18,21 @@ UNARY = (
     ops.Sigmoid(), ops.Tanh(), ops.HardSwish(), ops.HardSigmoid(), ops.LeakyRelu(0.1), ops.LeakyRelu(-0.3), ops.Elu(),
     ops.Silu(), ops.Gelu(), ops.Clip(0.0), ops.Abs(), ops.Softplus(), ops.Square(), ops.Requantize(), ops.Neg(),
 )  # fmt: skip
+UNARY_HALF = (
+    ops.Sigmoid(), ops.Tanh(), ops.HardSwish(), ops.LeakyRelu(0.1), ops.LeakyRelu(-0.3), ops.Silu(), ops.Clip(0.0),
+    ops.Requantize(),
+)  # fmt: skip
+"""Those with a float16 form."""
 
 
 class _Drawer:
-    """Adds random operators to a builder; ``values`` are the rank-4 values drawn so far."""
+    """Adds random operators to a builder, with ``half`` those that have a float16 form.
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
+    ``values`` are the rank-4 values drawn so far.
+    """
+
+    def __init__(self, draw: st.DrawFn, half: bool) -> None:
+        self.draw, self.half = draw, half
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         self.builder = GraphBuilder("random")
         self.values: list[str] = []
@@ -77,7 +85,7 @@ class _Drawer:
 
     def transpose_conv(self) -> str:
         x, shape = self.pick()
-        if max(shape[1:3]) > 10:
+        if max(shape[1:3]) > 10 or self.half:
             return x
         kernel, stride = (self.integer(1, 3), self.integer(1, 3)), (self.integer(1, 2), self.integer(1, 2))
         out = self.integer(1, 4)
@@ -97,7 +105,7 @@ class _Drawer:
 
     def unary(self) -> str:
         x, _ = self.pick()
-        return self.add(self.draw(st.sampled_from(UNARY)), x)
+        return self.add(self.draw(st.sampled_from(UNARY_HALF if self.half else UNARY)), x)
 
     def prelu(self) -> str:
         x, shape = self.pick()
@@ -120,7 +128,7 @@ class _Drawer:
         x, shape = self.pick()
         pooled = self.add(ops.Mean((1, 2), True), x)
         gate = self.add(ops.Conv2D(), pooled, self.weights(shape[3], 1, 1, shape[3]), self.bias(shape[3]))
-        return self.add(ops.Mul(), x, self.add(ops.HardSigmoid(), gate))
+        return self.add(ops.Mul(), x, self.add(ops.Sigmoid() if self.half else ops.HardSigmoid(), gate))
 
     def concat(self) -> str:
         x, shape = self.pick()
@@ -139,7 +147,7 @@ class _Drawer:
         if kind == 2:
             return self.add(ops.Transpose((0, 2, 1, 3)), x)
         if max(h, w) < 10:
-            op = self.draw(st.sampled_from((ops.ResizeNearest, ops.ResizeBilinear)))
+            op = self.draw(st.sampled_from((ops.ResizeNearest, *(() if self.half else (ops.ResizeBilinear,)))))
             half = self.draw(st.booleans())
             return self.add(op((h * 2, w * 2), False, half), x)
         return x
@@ -167,9 +175,12 @@ STEPS = (
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> tuple[Graph, dict[str, NDArray[np.float32]]]:
-    """A graph of 5 to 12 random operators and a head, and 6 random samples of its inputs."""
-    drawer = _Drawer(draw)
+def networks(draw: st.DrawFn, half: bool = False) -> tuple[Graph, dict[str, NDArray[np.float32]]]:
+    """A graph of 5 to 12 random operators and a head, and 6 random samples of its inputs.
+
+    With ``half`` all operators have a float16 form.
+    """
+    drawer = _Drawer(draw, half)
     shape = TensorType((1, drawer.integer(1, 9), drawer.integer(1, 9), drawer.integer(1, 5)))
     for _ in range(drawer.integer(1, 2)):
         drawer.values.append(drawer.builder.input("x", shape))

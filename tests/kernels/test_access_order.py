@@ -14,7 +14,17 @@ from octavo.kernels.specialize import specialize
 from octavo.lower.lower import IntegerModel
 from octavo.memory import Distance
 from octavo.targets import load_target
-from tests.networks.integer_layers import Layer, convolution, depthwise, fully_connected, side_by_side
+from tests.networks.half_layers import in_half
+from tests.networks.integer_layers import (
+    Layer,
+    apart,
+    convolution,
+    depthwise,
+    fully_connected,
+    in_int4,
+    in_log2,
+    side_by_side,
+)
 from tests.networks.integer_layers16 import in_int16, pointwise
 from tests.oracles.access_order import Step, safe_shifts
 
@@ -63,7 +73,7 @@ def fully_connected_s8(p: Any) -> Iterator[Step]:
 
 
 def blocks(p: Any, block: int) -> Iterator[Step]:
-    """Pixels of pointwise_s8_dsp and pointwise_s8_mve."""
+    """Pixels of pointwise_s8_dsp, pointwise_s8_mve and pointwise_s8_scalar."""
     rest = p.pixels % block
     order = [(i, block) for i in range(0, p.pixels - rest, block)] + ([(p.pixels - rest, rest)] if rest else [])
     for first, n in reversed(order) if p.backward else order:
@@ -77,17 +87,40 @@ def pointwise_s16_dsp(p: Any) -> Iterator[Step]:
             yield read, pixels(1, p.out_c, first, range(n), o, min(2, p.out_c - o))
 
 
-def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+def ring(p: Any, step: int) -> Iterator[Step]:
+    """Rows of conv2d_s8_dsp, ``step`` of them at a time."""
     following = -p.pad_top
-    for oy in range(p.out_h):
+    for oy in range(0, p.out_h, step):
         read: set[int] = set()
+        rows = min(step, p.out_h - oy)
         top = oy * p.stride_h - p.pad_top
         following = max(following, top)
-        while following < top + p.kernel_h:
+        while following < top + (rows - 1) * p.stride_h + p.kernel_h:
             if 0 <= following < p.in_h:
                 read |= span(following * p.in_w * p.in_c, p.in_w * p.in_c)
             following += 1
-        yield read, span(oy * p.out_w * p.out_c, p.out_w * p.out_c)
+        yield read, span(oy * p.out_w * p.out_c, rows * p.out_w * p.out_c)
+
+
+def conv2d_s8_dsp(p: Any) -> Iterator[Step]:
+    yield from ring(p, 1)
+
+
+def conv2d_apart_dsp(p: Any) -> Iterator[Step]:
+    """Rows of a kernel as high as the ring."""
+    yield from ring(replace(p, kernel_h=p.ring_h), 1)
+
+
+def conv2d_log2_dsp(p: Any) -> Iterator[Step]:
+    """The ring has room for as many rows more as the last of them needs."""
+    yield from ring(p, 1 + (p.ring_h - p.kernel_h) // p.stride_h)
+
+
+def conv2d_w4_shifts(p: Any) -> Iterator[Step]:
+    for pixel in range(0, p.out_h * p.out_w, 2):
+        both = range(pixel, min(pixel + 2, p.out_h * p.out_w))
+        read = [window(p, *divmod(i, p.out_w), p.in_c, 0, p.in_c) for i in both]
+        yield set().union(*read), pixels(1, p.out_c, pixel, range(len(both)), 0, p.out_c)
 
 
 def strip_row(p: Any, y: int, channels: int, start: int, count: int) -> set[int]:
@@ -145,18 +178,71 @@ def fully_connected_s8_mve(p: Any) -> Iterator[Step]:
             yield read, set().union(*(span(r * p.out_features + o, n) for r in both))
 
 
+def fully_connected_s8_scalar(p: Any) -> Iterator[Step]:
+    whole = p.out_features - p.out_features % 4
+    for row in range(p.rows):
+        for o in [*range(0, whole, 4), *range(whole, p.out_features)]:
+            written = span(row * p.out_features + o, 4 if o < whole else 1)
+            yield span(row * p.in_features, p.in_features), written
+
+
+def in_eights(out_c: int) -> Iterator[range]:
+    """Output channels that float16 kernels sum at once."""
+    yield from (range(first, min(first + 8, out_c)) for first in range(0, out_c, 8))
+
+
+def conv2d_f16(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for first in range(0, p.out_w, 2):
+            two = range(first, min(first + 2, p.out_w))
+            for channels in in_eights(p.out_c):
+                read = set().union(*(window(p, oy, ox, p.in_c, 0, p.in_c) for ox in two))
+                yield read, pixels(p.out_w, p.out_c, oy, two, channels.start, len(channels))
+
+
+def depthwise_conv2d_f16(p: Any) -> Iterator[Step]:
+    for oy in range(p.out_h):
+        for ox in range(p.out_w):
+            for channels in in_eights(p.out_c):
+                at = (oy * p.out_w + ox) * p.out_c + channels.start
+                yield window(p, oy, ox, p.in_c, channels.start, len(channels)), span(at, len(channels))
+
+
+def fully_connected_f16(p: Any) -> Iterator[Step]:
+    for row in range(p.rows):
+        for channels in in_eights(p.out_features):
+            read = span(row * p.in_features, p.in_features)
+            yield read, span(row * p.out_features + channels.start, len(channels))
+
+
 LOOPS: dict[str, Loop] = {
     "conv2d_s8": conv2d_s8,
     "conv2d_s8_dsp": conv2d_s8_dsp,
     "conv2d_s8_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "conv2d_s8_scalar": conv2d_s8_dsp,
     "depthwise_conv2d_s8": depthwise_conv2d_s8,
     "depthwise_conv2d_s8_dsp": lambda p: depthwise_conv2d_dsp(p, 1),
     "depthwise_conv2d_s8_mve": depthwise_conv2d_s8_mve,
+    "depthwise_conv2d_s8_scalar": lambda p: depthwise_conv2d_dsp(p, 1),
     "fully_connected_s8": fully_connected_s8,
     "fully_connected_s8_dsp": fully_connected_s8_dsp,
     "fully_connected_s8_mve": fully_connected_s8_mve,
+    "fully_connected_s8_scalar": fully_connected_s8_scalar,
     "pointwise_s8_dsp": lambda p: blocks(p, p.block),
     "pointwise_s8_mve": lambda p: blocks(p, 2),
+    "conv2d_apart_dsp": conv2d_apart_dsp,
+    "conv2d_log2_dsp": conv2d_log2_dsp,
+    "conv2d_w4_dsp": conv2d_s8_dsp,
+    "conv2d_w4_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "conv2d_w4_shifts": conv2d_w4_shifts,
+    "depthwise_conv2d_log2_dsp": lambda p: depthwise_conv2d_dsp(p, 1),
+    "fully_connected_log2_dsp": fully_connected_s8_dsp,
+    "fully_connected_w4_dsp": fully_connected_s8_dsp,
+    "fully_connected_w4_mve": fully_connected_s8_mve,
+    "pointwise_log2_dsp": lambda p: blocks(p, p.block),
+    "pointwise_w4_dsp": lambda p: blocks(p, p.block),
+    "pointwise_w4_mve": lambda p: blocks(p, 2),
+    "pointwise_s8_scalar": lambda p: blocks(p, 4),
     "conv2d_s16": conv2d_s8,
     "conv2d_s16_dsp": conv2d_s8_dsp,
     "depthwise_conv2d_s16": depthwise_conv2d_s8,
@@ -164,6 +250,16 @@ LOOPS: dict[str, Loop] = {
     "fully_connected_s16": fully_connected_s8,
     "fully_connected_s16_dsp": fully_connected_s8_dsp,
     "pointwise_s16_dsp": pointwise_s16_dsp,
+    "conv2d_s16_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_s16_mve": depthwise_conv2d_s8_mve,
+    "fully_connected_s16_mve": fully_connected_s8_mve,
+    "pointwise_s16_mve": lambda p: blocks(p, 2),
+    "conv2d_f16": conv2d_f16,
+    "conv2d_f16_mve": lambda p: strip(p, p.in_c, p.out_c, 0, p.in_c, p.out_c),
+    "depthwise_conv2d_f16": depthwise_conv2d_f16,
+    "depthwise_conv2d_f16_mve": depthwise_conv2d_f16,
+    "fully_connected_f16": fully_connected_f16,
+    "fully_connected_f16_mve": fully_connected_f16,
 }
 
 
@@ -180,6 +276,26 @@ def fully_connected16(rng: np.random.Generator) -> Layer:
     return in_int16(rng, fully_connected(rng))
 
 
+def coded(weights: Callable[..., Layer], kind: Callable[..., Layer]) -> Callable[..., Layer]:
+    """The kind's layers with such weights."""
+
+    def made(rng: np.random.Generator, *kernel: tuple[int, int]) -> Layer:
+        return weights(rng, kind(rng, *kernel))
+
+    made.__name__ = f"{kind.__name__}_{weights.__name__}"
+    return made
+
+
+convolution_int4, fully_connected_int4 = coded(in_int4, convolution), coded(in_int4, fully_connected)
+convolution_log2, fully_connected_log2 = coded(in_log2, convolution), coded(in_log2, fully_connected)
+depthwise_log2 = coded(in_log2, depthwise)
+
+
+def half(kind: Callable[..., Layer]) -> Callable[..., Layer]:
+    """Layers of a kind in float16."""
+    return lambda rng, *kernel: in_half(rng, kind(rng, *kernel))
+
+
 def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
     """The bytes of elements that have ``size``."""
     for step in steps:
@@ -188,8 +304,9 @@ def in_bytes(steps: Iterator[Step], size: int) -> Iterator[Step]:
 
 def small(kind: Callable[..., Any], rng: np.random.Generator) -> Any:
     """A random layer whose bytes can be looked at one by one."""
+    convolutions = (convolution, convolution_int4, convolution_log2, convolution16)
     while True:
-        layer = kind(rng, (1, 1)) if kind in (convolution, convolution16) and rng.integers(0, 2) else kind(rng)
+        layer = kind(rng, (1, 1)) if kind in convolutions and rng.integers(0, 2) else kind(rng)
         if max(np.prod(layer[1][0].shape), np.prod(layer[3])) <= 400:
             return layer
 
@@ -207,7 +324,10 @@ def program(kind: Callable[..., Any], variant: str) -> IntegerModel:
     [
         (convolution, "pointwise_s8_dsp"),
         (convolution, "pointwise_s8_mve"),
+        (convolution_log2, "pointwise_log2_dsp"),
+        (convolution, "pointwise_s8_scalar"),
         (convolution16, "pointwise_s16_dsp"),
+        (convolution16, "pointwise_s16_mve"),
     ],
 )
 def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable[..., Any], kernel: str) -> None:
@@ -216,12 +336,22 @@ def test_pointwise_convolutions_of_both_directions_are_among_them(kind: Callable
 
 
 NARROW = (convolution, depthwise, fully_connected)
+INT4 = (convolution_int4, fully_connected_int4)
+LOG2 = (convolution_log2, depthwise_log2, fully_connected_log2)
 WIDE = (convolution16, depthwise16, fully_connected16)
+HALF = tuple(half(kind) for kind in NARROW)
 
 
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [*product(NARROW, ("portable", "dsp", "mve")), *product(WIDE, ("portable", "dsp"))],
+    [
+        *product(NARROW, ("portable", "dsp", "mve", "scalar")),
+        *product(WIDE, ("portable", "dsp", "mve")),
+        *product((*INT4, *LOG2, apart), ("dsp",)),
+        *product(INT4, ("mve",)),
+        (convolution_log2, "shifts"),
+        *product(HALF, ("portable", "mve")),
+    ],
 )
 def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant: str) -> None:
     model = program(kind, variant)
@@ -234,5 +364,5 @@ def test_the_distances_are_those_of_the_loops(kind: Callable[..., Any], variant:
         assert allowed <= safe, node.op
         nearer = {1 - found.below, found.above - 1} - ({0} if found.same else set())
         assert not safe & nearer or len(safe) == 2 * reach + 1, node.op
-        if node.op.kernel in ("depthwise_conv2d_s8_dsp", "depthwise_conv2d_s16_dsp", "depthwise_conv2d_s8_mve"):
+        if node.op.kernel.startswith("depthwise") and variant != "portable":
             assert found.allows(0) == (0 in safe), node.op

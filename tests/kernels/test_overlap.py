@@ -24,10 +24,29 @@ from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
 from tests.networks.integer_layers import Layer, convolution, random_inputs, side_by_side
-from tests.networks.kernel_cases import ALIGNMENT, layers, layers16
+from tests.networks.kernel_cases import ALIGNMENT, half_layers, layers, layers4, layers16, layers_apart
 from tests.oracles.device import require_device
 
-BOARDS = {"dsp": "cortex-m4", "dsp 16x8": "cortex-m4", "mve": "cortex-m55"}
+BOARDS = {
+    "dsp": "cortex-m4",
+    "dsp 16x8": "cortex-m4",
+    "dsp 4-bit": "cortex-m4",
+    "dsp apart": "cortex-m4",
+    "mve": "cortex-m55",
+    "mve 16x8": "cortex-m55",
+    "mve 4-bit": "cortex-m55",
+    "mve float16": "cortex-m55",
+    "scalar": "cortex-m0",
+    "shifts 4-bit": "cortex-m0",
+}
+LAYERS = {
+    "": layers,
+    "16x8": layers16,
+    "4-bit": lambda seed, count: layers4(seed + 2, (count + 1) // 2),
+    "float16": half_layers,
+    "apart": lambda seed, count: layers_apart(seed, 3 * count),
+}
+"""Of a variant by its second word."""
 Shift = Callable[[Distance], int]
 SHIFTS: dict[str, Shift] = {
     "below": lambda distance: -distance.below,
@@ -48,9 +67,14 @@ NEARER: dict[str, Shift] = {
 
 def programs(variant: str, seed: int, count: int) -> tuple[IntegerModel, IntegerModel]:
     """Random layers side by side, and the same with the kernels of a variant."""
-    feature, _, wide = variant.partition(" ")
-    model = side_by_side(layers16(seed, count) if wide else layers(seed, count))
+    feature, _, kind = variant.partition(" ")
+    model = side_by_side(LAYERS[kind](seed, count))
     return model, specialize(model, replace(load_target(BOARDS[variant]), features=(feature,)))
+
+
+def family(node: Node) -> str:
+    """Its kernel without the coding of the weights."""
+    return node.op.kernel.replace("_w4_", "_s8_").replace("_log2_", "_s8_")
 
 
 def distances(program: IntegerModel, node: Node) -> dict[int, Distance]:
@@ -82,7 +106,7 @@ def written(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Writes the C; packed inputs, and what the integer executor makes of them."""
     model, program = programs
-    inputs = random_inputs(model, 3, np.random.default_rng(4))
+    inputs = random_inputs(model, 4, np.random.default_rng(4))
     outputs = {name: value.numpy() for name, value in integer_run(model.graph, inputs).items()}
     shared = shared_calls(program.graph, {}, optimize)
     for path, data in emit(program, arena, "model", (inputs, outputs), shared).items():
@@ -126,7 +150,8 @@ def test_as_near_as_allowed_on_boards(tmp_path: Path, variant: str, place: str) 
 @pytest.mark.parametrize("place", NEARER)
 @pytest.mark.parametrize("variant", BOARDS)
 def test_one_byte_nearer_is_refused_and_wrong(tmp_path: Path, variant: str, place: str) -> None:
-    """The distances are the smallest: of each kernel some random layer shows it."""
+    """The distances are the smallest: some random layer of each family of kernels shows it, and test_access_order.py
+    knows it of each kernel."""
     pair = programs(variant, 40, 5)
     right, nearer = by_hand(pair[1], SHIFTS[place], 0), by_hand(pair[1], NEARER[place], 0)
     values, views, rules = liveness(pair[1].graph)
@@ -142,8 +167,9 @@ def test_one_byte_nearer_is_refused_and_wrong(tmp_path: Path, variant: str, plac
                 verify(replace(right, offsets=moved), only, views, here)
     samples, expected = written(tmp_path, pair, nearer)
     with HostModel(tmp_path) as host:
-        seen = {node.op.kernel for node in wrong(pair[1], host.run(samples), expected)}
-    assert seen >= {node.op.kernel for node in pair[1].graph.nodes if node.op.kernel.endswith(f"_{variant.split()[0]}")}
+        seen = {family(node) for node in wrong(pair[1], host.run(samples), expected)}
+    feature = variant.split()[0]
+    assert seen >= {family(node) for node in pair[1].graph.nodes if node.op.kernel.endswith(f"_{feature}")}
 
 
 def test_the_shared_copy_has_room_for_its_pixels(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.networks.columns import column
 from tests.networks.kernel_cases import ALIGNMENT, Case, emitted
 from tests.oracles.device import require_device
 
-VARIANTS = {"portable": (), "dsp": ("dsp",), "mve": ("mve",), "x86": ("x86",)}
+VARIANTS = {"portable": (), **{name: (name,) for name in ("dsp", "mve", "scalar", "x86")}}
 SEEDS = (1, 2, 5, 10, 13, 20, 27, 37)
 
 
@@ -34,7 +34,7 @@ def longest(folder: Path, seed: int, variant: str, format: str = "affine", optim
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("variant", ["portable", "dsp", "mve"])
+@pytest.mark.parametrize("variant", ["portable", "dsp", "mve", "scalar"])
 def test_sanitizers(tmp_path: Path, seed: int, variant: str) -> None:
     case = longest(tmp_path, seed, variant)
     assert any(isinstance(node.op, Strips) for node in case.program.graph.nodes)
@@ -55,7 +55,15 @@ def test_int16(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "board"), [("portable", "cortex-m0"), ("dsp", "cortex-m4"), ("mve", "cortex-m55"), ("dsp", "rv32imc")]
+    ("variant", "board"),
+    [
+        ("portable", "cortex-m0"),
+        ("dsp", "cortex-m4"),
+        ("mve", "cortex-m55"),
+        ("dsp", "rv32imc"),
+        ("scalar", "cortex-m0"),
+        ("scalar", "rv32imc"),
+    ],  # fmt: skip
 )
 @pytest.mark.parametrize("optimize", ["speed", "size"])
 @pytest.mark.parametrize("seed", [1, 20])

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import platform
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from octavo.c.kernels import KERNELS
 from octavo.device.emulator import run_on_board
 from octavo.device.host import HostModel, sanitized_run
 from octavo.kernels.specialize import VARIANTS
+from octavo.ops.integer.pool2d import QAveragePool2D
 from octavo.targets import load_target
-from tests.networks.kernel_cases import Case, models_for, written
+from tests.networks.integer_layers import Layer
+from tests.networks.kernel_cases import Case, layers, models_for, written
 from tests.oracles.c_struct import struct_fields
 from tests.oracles.device import require_device
 
 BOARDS = {
     "dsp": ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m3", "rv32imc"),
     "mve": ("cortex-m55", "cortex-m3"),
+    "scalar": ("cortex-m0", "cortex-m3", "rv32imc"),
+    "shifts": ("cortex-m0", "rv32imc"),
     "x86": (),
 }
 """By variant the emulated boards, some of which lack its instructions."""
@@ -33,8 +38,11 @@ MACHINES = {
     "plain": (),
 }
 """Compiler options that choose another path through csrc/x86."""
-SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve") for seed in (0, 1)] + [
-    pytest.param("x86", machine, seed, marks=X86_ONLY) for seed, machine in enumerate(MACHINES)
+OPTIONS = {**MACHINES, "short products": ("-DOCTAVO_SHORT_PRODUCTS=1",)}
+"""And through csrc/scalar."""
+SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve", "scalar", "shifts") for seed in (0, 1)] + [
+    ("scalar", "short products", 2),
+    *(pytest.param("x86", machine, seed, marks=X86_ONLY) for seed, machine in enumerate(MACHINES)),
 ]
 
 
@@ -106,7 +114,7 @@ def test_sanitizers(tmp_path: Path, variant: str, machine: str, seed: int) -> No
         pytest.skip(f"this machine lacks {machine}")
     for index, made in enumerate(models_for(variant, 10 + seed, 3)):
         case = written(tmp_path / str(index), made, variant, seed)
-        case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1], MACHINES[machine]))
+        case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1], OPTIONS[machine]))
 
 
 @pytest.mark.parametrize(("variant", "name"), [(variant, name) for variant, names in BOARDS.items() for name in names])
@@ -114,3 +122,27 @@ def test_boards(cases: dict[str, list[Case]], variant: str, name: str) -> None:
     require_device(name)
     for case in cases[variant]:
         case.check(run_on_board(case.folder, load_target(name), case.inputs).outputs)
+
+
+def by_shifts(layer: Layer) -> Layer:
+    """The layer with the multipliers of power-of-two scales."""
+    op, moving, constants, shape = layer
+    if not constants:
+        return replace(op, output_multiplier=2**30), moving, constants, shape
+    weights, bias, multiplier, *shift = constants
+    return op, moving, [weights, bias, np.full_like(multiplier, 2**30), *shift], shape
+
+
+@pytest.mark.parametrize("board", [None, "cortex-m0", "rv32imc"])
+def test_power_of_two_scales_are_shifts(tmp_path: Path, board: str | None) -> None:
+    """The scalar kernels leave the multiplication out; the bytes are those of the contract all the same."""
+    made = [by_shifts(layer) for layer in layers(50, 4) if not isinstance(layer[0], QAveragePool2D)]
+    case = written(tmp_path, made, "scalar", 3)
+    fast = [node.op for node in case.program.graph.nodes if KERNELS[node.op.kernel].variant == "scalar"]
+    assert all(op.shift_only for op in fast)
+    assert {op.kernel for op in fast} == {name for name, kernel in KERNELS.items() if kernel.variant == "scalar"}
+    if board is None:
+        case.check(sanitized_run(case.folder, case.inputs, case.expected.shape[1]))
+    else:
+        require_device(board)
+        case.check(run_on_board(case.folder, load_target(board), case.inputs).outputs)

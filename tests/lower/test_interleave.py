@@ -24,8 +24,8 @@ from octavo.targets import load_target
 from tests.networks.kernel_cases import emitted
 from tests.oracles.device import require_device
 
-VARIANTS = {"dsp": ("dsp",), "mve": ("mve", "dsp"), "winograd": ("winograd", "dsp")}
-BOARDS = {"dsp": "cortex-m4", "mve": "cortex-m55", "winograd": "cortex-m4"}
+VARIANTS = {"dsp": ("dsp",), "scalar": ("scalar",), "mve": ("mve", "dsp"), "winograd": ("winograd", "dsp")}
+BOARDS = {"dsp": "cortex-m4", "scalar": "cortex-m3", "mve": "cortex-m55", "winograd": "cortex-m4"}
 
 
 def branches(seed: int, blocks: int = 2, shortcut: bool = True) -> IntegerModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +11,28 @@ from numpy.typing import NDArray
 from octavo.ir.graph import Graph, Node, TensorType
 from octavo.lower.lower import IntegerModel
 from octavo.num.fixed_point import quantize_multipliers
-from octavo.num.qparams import QParams
+from octavo.num.qparams import QParams, integer_limits
 from octavo.ops.base import IntegerOp
+from octavo.ops.half.rounding import random_halves
 from octavo.ops.integer.conv2d import QConv2D
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D
 from octavo.ops.integer.elementwise import QAdd, add_parameters
 from octavo.ops.integer.fully_connected import QFullyConnected
-from octavo.ops.integer.pool2d import QAveragePool2D
+from octavo.ops.integer.mean import QMean, mean_parameters
+from octavo.ops.integer.pool2d import QAveragePool2D, QMaxPool2D
 
 __all__ = [
     "Layer",
     "add",
+    "apart",
     "average_pool",
     "convolution",
     "depthwise",
     "fully_connected",
+    "in_int4",
+    "in_log2",
+    "max_pool",
+    "mean",
     "random_inputs",
     "side_by_side",
 ]
@@ -106,6 +114,25 @@ def depthwise(rng: np.random.Generator, kernel: tuple[int, int] | None = None) -
     return op, [TensorType((1, h, w, c), "int8")], constants, (1, out_h, out_w, c)
 
 
+def apart(rng: np.random.Generator) -> Layer:
+    """A convolution with groups, dilation or both, or a depthwise one of several outputs a channel."""
+    kind = int(rng.integers(0, 4))
+    groups = 1 if kind == 0 else int(rng.integers(2, 6))
+    inside, outside = (1, int(rng.integers(2, 5))) if kind == 3 else (int(v) for v in rng.integers(1, 18, 2))
+    dilation_h, dilation_w = (1, 1) if kind == 1 else (int(v) for v in rng.integers(1, 4, 2))
+    (h, w), (kh, kw), (sh, sw) = ((int(v) for v in rng.integers(*ends, 2)) for ends in ((1, 11), (1, 5), (1, 3)))
+    top, out_h = _window(rng, h, (kh - 1) * dilation_h + 1, sh)
+    left, out_w = _window(rng, w, (kw - 1) * dilation_w + 1, sw)
+    in_c, out_c, per_channel = groups * inside, groups * outside, int(rng.integers(0, 2))
+    shapes = (h, w, in_c, out_h, out_w, out_c, kh, kw, sh, sw, dilation_h, dilation_w, top, left)
+    moving, out = [TensorType((1, h, w, in_c), "int8")], (1, out_h, out_w, out_c)
+    if kind == 3:
+        multiplied = QDepthwiseConv2D(*shapes, outside, per_channel, **_limits(rng))
+        return multiplied, moving, _constants(rng, (1, kh, kw, out_c), out_c, 3, per_channel), out
+    op = QConv2D(*shapes, groups, per_channel, **_limits(rng))
+    return op, moving, _constants(rng, (out_c, kh, kw, inside), out_c, 0, per_channel), out
+
+
 def fully_connected(rng: np.random.Generator) -> Layer:
     """1 to 3 rows, up to 700 features, sometimes with sums beyond 2^23."""
     rows, size_in, size_out = int(rng.integers(1, 4)), int(rng.integers(1, 700)), int(rng.integers(1, 40))
@@ -139,17 +166,64 @@ def add(rng: np.random.Generator) -> Layer:
 
 def average_pool(rng: np.random.Generator) -> Layer:
     """Windows of 1 to 7, strides 1 to 3, any padding, counted or not."""
+    pool, (image,), _, shape = max_pool(rng)
+    counted, zero_point = int(rng.integers(0, 2)), int(rng.integers(-128, 128))
+    op = QAveragePool2D(**asdict(pool), count_include_pad=counted, input_zero_point=zero_point)
+    return op, [image], [], shape
+
+
+def max_pool(rng: np.random.Generator) -> Layer:
+    """Windows of 1 to 7, strides 1 to 3, any padding."""
     h, w, kh, kw = (int(v) for v in rng.integers((1, 1, 1, 1), (11, 11, 8, 8)))
     c = int(rng.integers(1, 68))
     sh, sw = (int(v) for v in rng.integers(1, 4, 2))
     top, out_h = _window(rng, h, kh, sh)
     left, out_w = _window(rng, w, kw, sw)
     limits = _limits(rng)
-    op = QAveragePool2D(
-        h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"],
-        int(rng.integers(0, 2)), limits["input_zero_point"],
-    )  # fmt: skip
+    op = QMaxPool2D(h, w, c, out_h, out_w, kh, kw, sh, sw, top, left, limits["act_min"], limits["act_max"])
     return op, [TensorType((1, h, w, c), "int8")], [], (1, out_h, out_w, c)
+
+
+def mean(rng: np.random.Generator) -> Layer:
+    """Over 2 to 700 pixels of up to three images, channels 4 to 67, scales that differ by up to two."""
+    outer, reduced, inner = (int(v) for v in rng.integers((1, 2, 4), (4, 80, 68)))
+    if rng.integers(0, 4) == 0:
+        reduced = int(rng.integers(200, 701))
+    scales = (0.1 * np.exp2(rng.uniform(-1, 1, 2))).astype(np.float32)
+    if rng.integers(0, 3) == 0:
+        scales[1] = scales[0]
+    x, y = (
+        QParams("int8", np.array([s]), np.array([z])) for s, z in zip(scales, rng.integers(-128, 128, 2), strict=True)
+    )
+    shape = (1, outer, inner)
+    op = QMean(outer, reduced, inner, (0, 0, *shape), **mean_parameters(x, y, reduced))
+    return op, [TensorType((1, outer, reduced, inner), "int8")], [], shape
+
+
+def in_int4(rng: np.random.Generator, layer: Layer) -> Layer:
+    """A linear layer with weights of four bits, and multipliers eight times as large where they stay below one."""
+    op, moving, (w, bias, multiplier, shift), shape = _with_weights(layer, rng.integers(-7, 8, layer[2][0].shape))
+    return op, moving, [w, bias, multiplier, np.minimum(np.asarray(shift, np.int64) + 3, -1).astype(np.int8)], shape
+
+
+def in_log2(rng: np.random.Generator, layer: Layer) -> Layer:
+    """A linear layer whose weights are powers of two, or 0, with a 64 among them."""
+    sizes = np.where(rng.integers(0, 8, layer[2][0].shape) == 0, 0, 2 ** rng.integers(0, 7, layer[2][0].shape))
+    sizes.reshape(-1)[0] = 64
+    return _with_weights(layer, sizes * rng.choice([-1, 1], sizes.shape))
+
+
+def _with_weights(layer: Layer, weights: NDArray[np.int64]) -> Layer:
+    """The layer with other weights and the same dead channels."""
+    op, moving, (before, *rest), shape = layer
+    return op, moving, [np.where(_dead(op, before), 0, weights).astype(np.int8), *rest], shape
+
+
+def _dead(op: IntegerOp, weights: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where a channel of the output has no weights but zeros."""
+    axis = 3 if isinstance(op, QDepthwiseConv2D) else 0
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    return np.asarray((weights == 0).all(axis=others, keepdims=True))
 
 
 def side_by_side(layers: Sequence[Layer]) -> IntegerModel:
@@ -176,8 +250,10 @@ def random_inputs(model: IntegerModel, count: int, rng: np.random.Generator) -> 
     made: dict[str, NDArray[np.generic]] = {}
     for name in model.graph.inputs:
         type_ = model.graph.types[name]
-        limits = np.iinfo(type_.dtype)
-        x = rng.integers(limits.min, limits.max + 1, (count, *type_.shape[1:])).astype(type_.dtype)
-        x[0], x[1] = limits.min, limits.max
+        low, high = integer_limits(type_.dtype)
+        shape = (count, *type_.shape[1:])
+        half = type_.dtype == "float16"
+        x = random_halves(rng, shape) if half else rng.integers(low, high + 1, shape).astype(type_.dtype)
+        x[0], x[1] = low, high
         made[name] = x
     return made

@@ -13,12 +13,14 @@ from octavo.ops.integer.conv2d import QConv2D, QConv2D16
 from octavo.ops.integer.depthwise_conv2d import QDepthwiseConv2D, QDepthwiseConv2D16
 from octavo.ops.integer.elementwise import LEFT_SHIFT, QAdd, QAdd16
 from octavo.ops.integer.fully_connected import QFullyConnected, QFullyConnected16
+from octavo.ops.integer.pool2d import QAveragePool2D, QAveragePool2D16, QMaxPool2D, QMaxPool2D16
 from tests.networks.integer_layers import Layer, convolution
 
 __all__ = ["in_int16", "pointwise"]
 
 _FORMS: dict[type[IntegerOp], type[IntegerOp]] = {
-    QAdd: QAdd16, QConv2D: QConv2D16, QDepthwiseConv2D: QDepthwiseConv2D16, QFullyConnected: QFullyConnected16
+    QAdd: QAdd16, QAveragePool2D: QAveragePool2D16, QConv2D: QConv2D16, QDepthwiseConv2D: QDepthwiseConv2D16,
+    QFullyConnected: QFullyConnected16, QMaxPool2D: QMaxPool2D16,
 }  # fmt: skip
 _LIMITS = ((-32768, 32767), (0, 32767), (0, 20000), (-1000, 30000))
 

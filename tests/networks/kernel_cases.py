@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from octavo.c.emit import emit
+from octavo.c.kernels import KERNELS
 from octavo.kernels.specialize import VARIANTS, specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel
-from octavo.ops.integer.pool2d import QAveragePool2D
+from octavo.ops.integer.mean import QMean
+from octavo.ops.integer.pool2d import QAveragePool2D, QMaxPool2D
 from octavo.run.integer_run import integer_run
 from octavo.run.sample_bytes import pack
 from octavo.targets import load_target
+from tests.networks.half_layers import in_half
 from tests.networks.integer_layers import (
     Layer,
     add,
+    apart,
     average_pool,
     convolution,
     depthwise,
     fully_connected,
+    in_int4,
+    in_log2,
+    max_pool,
+    mean,
     random_inputs,
     side_by_side,
 )
 from tests.networks.integer_layers16 import in_int16, pointwise
 
-__all__ = ["ALIGNMENT", "Case", "emitted", "layers", "layers16", "models_for", "written"]
+__all__ = [
+    "ALIGNMENT",
+    "Case",
+    "emitted",
+    "half_layers",
+    "layers",
+    "layers16",
+    "layers4",
+    "layers_apart",
+    "models_for",
+    "written",
+]
 
 ALIGNMENT = 4
 SAMPLES = 4
@@ -67,6 +88,8 @@ def layers(seed: int, count: int) -> list[Layer]:
             fully_connected(rng),
             add(rng),
             average_pool(rng),
+            max_pool(rng),
+            mean(rng),
         ]
     return made
 
@@ -74,15 +97,53 @@ def layers(seed: int, count: int) -> list[Layer]:
 def layers16(seed: int, count: int) -> list[Layer]:
     """16x8 layers of all kinds in turn."""
     rng = np.random.default_rng(seed)
-    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QAveragePool2D)]
+    narrow = [layer for layer in layers(seed, count) if not isinstance(layer[0], QMean)]
     return [*(in_int16(rng, layer) for layer in narrow), *(pointwise(rng) for _ in range(count))]
 
 
+def half_layers(seed: int, count: int) -> list[Layer]:
+    """float16 layers of all kinds in turn."""
+    rng = np.random.default_rng(seed)
+    pools = (QAveragePool2D, QMaxPool2D, QMean)
+    return [in_half(rng, layer) for layer in layers(seed, count) if not isinstance(layer[0], pools)]
+
+
+def layers4(seed: int, pairs: int) -> list[Layer]:
+    """Linear layers of all kinds, in turn with weights of four bits and with powers of two."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(pairs):
+        for weights in (in_int4, in_log2):
+            first = convolution(rng) if i % 2 else _pointwise(rng)
+            made += [weights(rng, layer) for layer in (first, depthwise(rng), fully_connected(rng))]
+    return made
+
+
+def layers_apart(seed: int, count: int) -> list[Layer]:
+    """Convolutions whose taps lie apart."""
+    rng = np.random.default_rng(seed)
+    return [apart(rng) for _ in range(count)]
+
+
+def _pointwise(rng: np.random.Generator) -> Layer:
+    """A convolution of one pixel without strides, of so many channels that every variant packs 4-bit weights."""
+    made: Iterator[Any] = (convolution(rng, (1, 1)) for _ in count())
+    return next(layer for layer in made if layer[0].stride_h == layer[0].stride_w == 1 and layer[0].in_c > 16)
+
+
 def models_for(variant: str, seed: int, count: int) -> list[list[Layer]]:
-    """Layers of all kinds, then half as many 16x8 ones where the variant has kernels for them; a model each, so that
-    none is a function beyond what a compiler allocates registers for."""
+    """Layers of all kinds, then fewer 16x8 and float16 ones, and others, where the variant has kernels for them; a
+    model each, so that none is a function beyond what a compiler allocates registers for."""
     wide = any(kernel.endswith("_s16") for kernel in VARIANTS[variant])
-    return [layers(seed, count), *([layers16(seed + 1000, (count + 1) // 2)] * wide)]
+    half = any(kernel.endswith("_f16") for kernel in VARIANTS[variant])
+    narrow = f"conv2d_w4_{variant}" in KERNELS
+    return [
+        *([layers(seed, count)] * ("add_s8" in VARIANTS[variant])),
+        *([layers16(seed + 1000, (count + 1) // 2)] * wide),
+        *([half_layers(seed + 4000, (count + 1) // 2)] * half),
+        *([layers4(seed + 2000, (count + 1) // 2)] * narrow),
+        *([layers_apart(seed + 3000, 2 * count)] * (f"conv2d_apart_{variant}" in KERNELS)),
+    ]
 
 
 def written(folder: Path, made: Sequence[Layer], variant: str, seed: int) -> Case:

@@ -18,4 +18,4 @@ def struct_fields(kernel: str) -> list[tuple[str, int]]:
         return struct_fields(same.group(1))
     match = re.search(r"typedef struct \{([^}]*)\} octavo_" + kernel + "_params;", text)
     assert match, f"{kernel} has no parameter struct"
-    return [(name, int(n or 0)) for name, n in re.findall(r"int32_t (\w+)(?:\[(\d+)\])?;", match.group(1))]
+    return [(name, int(n or 0)) for name, n in re.findall(r"(?:int32_t|float) (\w+)(?:\[(\d+)\])?;", match.group(1))]

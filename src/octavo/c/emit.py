@@ -67,6 +67,7 @@ def emit(
         _functions(alone, prefix),
     )
     own = [*(["stream.h"] if streaming.streams else []), *(["inline.h"] if names.functions else [])]
+    own += ["float16.h"] if _float16_ends(model) else []
     headers = [*kernel_headers(model.graph), *own]
     texts = {
         f"src/{prefix}.h": _header(model, arena, names),
@@ -92,6 +93,7 @@ def _header(model: IntegerModel, arena: Arena, names: _Names) -> str:
         f"#define {u}_H",
         "",
         "#include <stdint.h>",
+        *(['#include "octavo/float16.h"'] if _float16_ends(model) else []),
         "",
         "#ifdef __cplusplus",
         'extern "C" {',
@@ -134,8 +136,13 @@ def _c_type(model: IntegerModel, value: str) -> str:
 
 def _at(model: IntegerModel, arena: Arena, value: str) -> str:
     """A value's place in the arena, as a pointer to its elements."""
-    macro = {"int8": "AT", "int16": "AT16"}[model.graph.types[value].dtype]
+    macro = {"int8_t": "AT", "int16_t": "AT16"}[_c_type(model, value)]
     return f"{macro}({arena.offsets[value]})"
+
+
+def _float16_ends(model: IntegerModel) -> bool:
+    """Whether an input or output is of float16."""
+    return any(model.graph.types[value].dtype == "float16" for value in (*model.graph.inputs, *model.graph.outputs))
 
 
 def _conversions(model: IntegerModel, names: _Names) -> str:
@@ -144,6 +151,16 @@ def _conversions(model: IntegerModel, names: _Names) -> str:
     for index, value in enumerate(model.graph.inputs):
         stem, type_ = f"{u}_INPUT{index}", _c_type(model, value)
         low, high = model.encodings[value].limits
+        if model.graph.types[value].dtype == "float16":
+            parts.append(
+                f"""/* The bits of the nearest number of float16, half to even; NaN counts as -65504. */
+static inline int16_t {p}_quantize_input{index}(float x)
+{{
+    return octavo_f16_rounded(x, {low}.0f, {high}.0f);
+}}
+"""
+            )
+            continue
         parts.append(
             f"""/* Nearest integer, half away from zero, in float32; NaN counts as the smallest value. */
 static inline {type_} {p}_quantize_input{index}(float x)
@@ -162,6 +179,15 @@ static inline {type_} {p}_quantize_input{index}(float x)
         )
     for index, value in enumerate(model.graph.outputs):
         stem = f"{u}_OUTPUT{index}"
+        if model.graph.types[value].dtype == "float16":
+            parts.append(
+                f"""static inline float {p}_dequantize_output{index}(int16_t q)
+{{
+    return octavo_f16_float(q);
+}}
+"""
+            )
+            continue
         parts.append(
             f"""static inline float {p}_dequantize_output{index}({_c_type(model, value)} q)
 {{
@@ -178,7 +204,7 @@ def _source(model: IntegerModel, arena: Arena, names: _Names, headers: list[str]
     lines += [f'#include "{p}_arena.h"', f'#include "{p}_data.h"']
     lines += [*(f'#include "octavo/{header}"' for header in ("octavo.h", *headers)), ""]
     lines.append(f"#define AT(offset) ({u}_ARENA + (offset))")
-    if any(graph.types[value].dtype == "int16" for value in graph.activations()):
+    if any(_c_type(model, value) == "int16_t" for value in graph.activations()):
         # Offsets are multiples of 4, and bytes may alias any type.
         lines.append("#define AT16(offset) ((int16_t *)(void *)AT(offset))")
     lines.append("")

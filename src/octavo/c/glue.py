@@ -10,7 +10,7 @@ __all__ = ["Entry", "Port", "glue"]
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its element type (int8, int16) and its bytes."""
+    """An input or output: its element type (int8, int16, float16) and its bytes."""
 
     dtype: str
     nbytes: int

@@ -14,7 +14,8 @@ __all__ = ["array_literal", "check_prefix", "comment", "identifiers", "literal",
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.,:;/ ()\[\]<>=+-]")
-_POINTERS = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+# A float16 is its bits: what only moves them has one kernel for float16 and int16.
+_POINTERS = {"int8": "int8_t", "int16": "int16_t", "float16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
 # Words of C; headers that a model's header must not hide, where file names have no case; folders beside the model's.
 _RESERVED = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
@@ -59,15 +60,18 @@ def pointer_type(dtype: str) -> str:
 
 
 def literal(value: object) -> str:
-    """An int or a tuple of ints as a C initializer."""
+    """An int, a tuple of ints or a float as a C initializer."""
     if isinstance(value, tuple):
         return "{" + ", ".join(literal(item) for item in value) + "}"
+    if isinstance(value, float):
+        return f"{value!r}f"
     number = int(value)  # type: ignore[call-overload]
     return "(-2147483647 - 1)" if number == -(2**31) else str(number)
 
 
 def array_literal(array: Array) -> str:
-    """All elements, sixteen a line."""
+    """All elements, sixteen a line; of float16 the bits."""
+    array = array.view(np.int16) if array.dtype == np.float16 else array
     flat = np.ascontiguousarray(array).reshape(-1).tolist()
     words = [literal(v) for v in flat] if array.dtype == np.int32 else list(map(str, flat))
     rows = (", ".join(words[start : start + 16]) for start in range(0, len(words), 16))

@@ -21,7 +21,7 @@ Array = NDArray[Any]
 Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Mean and standard deviation of each channel."""
 
-DTYPES = ("float32", "float64", "int8", "int16", "int32", "int64")
+DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64")
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.memory import Distance, Spans, distance
+from octavo.ops.integer.access import bytes_of, sliding
 
-__all__ = ["group_by_group", "in_elements", "new_rows", "pixel_blocks", "pixels_at", "row_blocks"]
+__all__ = [
+    "channel_bands",
+    "group_by_group",
+    "in_elements",
+    "mean_blocks",
+    "new_rows",
+    "pixel_blocks",
+    "pixels_at",
+    "ring_rows",
+    "row_blocks",
+    "window_blocks",
+]
 
 Integers = NDArray[np.int64]
 
@@ -64,3 +78,34 @@ def group_by_group(reads: Spans, writes: Spans, channels: int, group: int, strid
         return first, np.where(pixels[1] > pixels[0], apart * (pixels[1] - 1) + ends, first)
 
     return distance(spread(reads, channels), spread(writes, stride))._replace(same=together)
+
+
+def ring_rows(op: Any, kernel_h: int, step: int = 1) -> Distance:
+    """``step`` rows of the output, each of which needs ``kernel_h`` rows of the image, are written when all of these
+    are in a ring of working memory."""
+    fresh, end = new_rows(op.in_h, op.out_h, kernel_h, op.stride_h, op.pad_top, step)
+    row, first = op.in_w * op.in_c, np.arange(0, op.out_h, step, dtype=np.int64)
+    last = np.minimum(first + step, op.out_h)
+    return distance((row * fresh, row * end), pixels_at(op.out_w * first, op.out_w * last, op.out_c, op.out_stride))
+
+
+def channel_bands(op: Any) -> Distance:
+    """Channel after channel, the rows of a band are read before ``band_out`` rows of the output are written."""
+    fresh, end = new_rows(op.in_h, op.out_h, op.kernel_h, op.stride_h, op.pad_top, op.band_out)
+    first = np.arange(0, op.out_h, op.band_out)
+    writes = op.out_w * first, op.out_w * np.minimum(first + op.band_out, op.out_h)
+    return group_by_group((op.in_w * fresh, op.in_w * end), writes, op.channels, 1, op.out_stride)
+
+
+def window_blocks(op: Any, block: int) -> Distance:
+    """``block`` channels of a pool's window are read, then written."""
+    return distance(*sliding(op).in_blocks(op.channels, op.channels, block, bytes_of(op.dtype)))
+
+
+def mean_blocks(outer: int, reduced: int, inner: int, block: int) -> Distance:
+    """What ``block`` neighbours [outer, inner] are the means of, [outer, reduced, inner], is read, then they are
+    written."""
+    first = np.arange(0, inner, block, dtype=np.int64)
+    end = np.minimum(first + block, inner)
+    image, row = (size * np.arange(outer, dtype=np.int64)[:, None] for size in (reduced * inner, inner))
+    return distance((image + first, image + (reduced - 1) * inner + end), (row + first, row + end))

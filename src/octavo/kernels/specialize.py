@@ -14,12 +14,37 @@ from octavo.kernels.dsp.depthwise_conv2d import pack_depthwise_conv2d
 from octavo.kernels.dsp.depthwise_conv2d_s16 import pack_depthwise_conv2d16
 from octavo.kernels.dsp.fully_connected import pack_fully_connected
 from octavo.kernels.dsp.fully_connected_s16 import pack_fully_connected16
+from octavo.kernels.dsp.mean import pack_mean
+from octavo.kernels.dsp.pool2d import (
+    pack_average_pool2d,
+    pack_average_pool2d16,
+    pack_max_pool2d,
+    pack_max_pool2d16,
+)
 from octavo.kernels.mve.add import pack_add as pack_add_mve
-from octavo.kernels.mve.average_pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.add_s16 import pack_add16 as pack_add16_mve
 from octavo.kernels.mve.conv2d import pack_conv2d as pack_conv2d_mve
+from octavo.kernels.mve.conv2d_s16 import pack_conv2d16 as pack_conv2d16_mve
 from octavo.kernels.mve.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_mve
+from octavo.kernels.mve.depthwise_conv2d_s16 import pack_depthwise_conv2d16 as pack_depthwise_conv2d16_mve
 from octavo.kernels.mve.fully_connected import pack_fully_connected as pack_fully_connected_mve
+from octavo.kernels.mve.fully_connected_s16 import pack_fully_connected16 as pack_fully_connected16_mve
+from octavo.kernels.mve.half import (
+    pack_half_add,
+    pack_half_conv2d,
+    pack_half_depthwise_conv2d,
+    pack_half_fully_connected,
+)
+from octavo.kernels.mve.mean import pack_mean as pack_mean_mve
+from octavo.kernels.mve.pool2d import pack_average_pool2d as pack_average_pool2d_mve
+from octavo.kernels.mve.pool2d import pack_max_pool2d as pack_max_pool2d_mve
 from octavo.kernels.packed import Packed, Variant
+from octavo.kernels.scalar.add import pack_add as pack_add_scalar
+from octavo.kernels.scalar.conv2d import pack_conv2d as pack_conv2d_scalar
+from octavo.kernels.scalar.depthwise_conv2d import pack_depthwise_conv2d as pack_depthwise_conv2d_scalar
+from octavo.kernels.scalar.fully_connected import pack_fully_connected as pack_fully_connected_scalar
+from octavo.kernels.shifts.conv2d import pack_conv2d as pack_conv2d_shifts
+from octavo.kernels.shifts.conv2d import pack_fully_connected as pack_fully_connected_shifts
 from octavo.kernels.winograd.conv2d import pack_conv2d as pack_conv2d_winograd
 from octavo.kernels.x86.add import pack_add as pack_add_x86
 from octavo.kernels.x86.average_pool2d import pack_average_pool2d as pack_average_pool2d_x86
@@ -33,26 +58,48 @@ from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Stage, Strips
 from octavo.targets import Target
 
-__all__ = ["Chosen", "packed", "specialize"]
+__all__ = ["Chosen", "keeps_four_bits", "packed", "specialize"]
 
 VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "winograd": {"conv2d_s8": pack_conv2d_winograd},
     "dsp": {
         "add_s8": pack_add,
         "add_s16": pack_add16,
+        "average_pool2d_s8": pack_average_pool2d,
+        "average_pool2d_s16": pack_average_pool2d16,
         "conv2d_s8": pack_conv2d,
         "conv2d_s16": pack_conv2d16,
         "depthwise_conv2d_s8": pack_depthwise_conv2d,
         "depthwise_conv2d_s16": pack_depthwise_conv2d16,
         "fully_connected_s8": pack_fully_connected,
         "fully_connected_s16": pack_fully_connected16,
+        "max_pool2d_s8": pack_max_pool2d,
+        "max_pool2d_s16": pack_max_pool2d16,
+        "mean_s8": pack_mean,
     },
     "mve": {
+        "add_f16": pack_half_add,
         "add_s8": pack_add_mve,
+        "add_s16": pack_add16_mve,
         "average_pool2d_s8": pack_average_pool2d_mve,
+        "conv2d_f16": pack_half_conv2d,
         "conv2d_s8": pack_conv2d_mve,
+        "conv2d_s16": pack_conv2d16_mve,
+        "depthwise_conv2d_f16": pack_half_depthwise_conv2d,
         "depthwise_conv2d_s8": pack_depthwise_conv2d_mve,
+        "depthwise_conv2d_s16": pack_depthwise_conv2d16_mve,
+        "fully_connected_f16": pack_half_fully_connected,
         "fully_connected_s8": pack_fully_connected_mve,
+        "fully_connected_s16": pack_fully_connected16_mve,
+        "max_pool2d_s8": pack_max_pool2d_mve,
+        "mean_s8": pack_mean_mve,
+    },
+    "shifts": {"conv2d_s8": pack_conv2d_shifts, "fully_connected_s8": pack_fully_connected_shifts},
+    "scalar": {
+        "add_s8": pack_add_scalar,
+        "conv2d_s8": pack_conv2d_scalar,
+        "depthwise_conv2d_s8": pack_depthwise_conv2d_scalar,
+        "fully_connected_s8": pack_fully_connected_scalar,
     },
     "x86": {
         "add_s8": pack_add_x86,
@@ -64,6 +111,8 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 }
 """By feature of a target and kernel of an integer operator."""
 
+_FOUR_BITS = ("dsp", "shifts")
+"""Features whose convolutions and fully connected layers keep weights of four bits two a byte."""
 
 Chosen = dict[tuple[str, IntegerOp], Packed | None]
 """What was found for a node of a graph and its operator."""
@@ -119,6 +168,11 @@ def _specialized_strips(node: Node, op: Strips, consts: dict[str, Array], target
     read = dict.fromkeys(value for stage in stages for value in stage.node.inputs if value in consts)
     inputs = (op.inputs[0], *read)
     return replace(node, op=replace(op, stages=tuple(stages), inputs=inputs), inputs=inputs)
+
+
+def keeps_four_bits(target: Target) -> bool:
+    """Whether the C for the target stores 4-bit weights of convolutions in four bits, and not in a byte."""
+    return next((name in _FOUR_BITS for name in target.features if "conv2d_s8" in VARIANTS.get(name, {})), False)
 
 
 def packed(op: IntegerOp, consts: tuple[Array, ...], target: Target) -> Packed | None:

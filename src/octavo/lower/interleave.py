@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from octavo.ir.graph import Graph, Node
 from octavo.ops.base import Placeable
+from octavo.ops.half import HalfPlace
 from octavo.ops.integer.interleave import QInterleave, QPlace, QPlace16
 from octavo.ops.integer.movement import QConcat
 
 __all__ = ["interleaved"]
 
-_PLACES = {"int8": QPlace, "int16": QPlace16}
+_PLACES = {"int8": QPlace, "int16": QPlace16, "float16": HalfPlace}
 
 
 def interleaved(graph: Graph, node: Node) -> Graph | None:

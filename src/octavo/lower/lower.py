@@ -34,12 +34,6 @@ def lower(quantized: Quantized) -> IntegerModel:
     Raises OctavoError naming the node that has no integer form.
     """
     graph, qparams = quantized.graph, quantized.plan.qparams
-    if any(encoding.dtype == "float16" for encoding in qparams.values()):
-        raise OctavoError(
-            graph.name,
-            "is in float16, which has no integer form",
-            "Write it with octavo quantize (ONNX), or choose an integer format.",
-        )
     nodes: list[Node] = []
     consts: dict[str, Array] = {}
     types = {name: TensorType(graph.types[name].shape, qparams[name].dtype) for name in graph.inputs}

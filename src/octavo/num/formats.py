@@ -116,7 +116,11 @@ _ALL = (
     Format("int4", WeightFormat(bits=4), summary="int4 weights, int8 activations"),
     Format("log2", WeightFormat("log2", 4), summary="weights 0 and +-2^k in 4 bits: products are shifts"),
     Format(
-        "float16", WeightFormat("float16", 16), ActivationFormat("float16"), "IEEE binary16, float32 sums", ("onnx",)
+        "float16",
+        WeightFormat("float16", 16),
+        ActivationFormat("float16"),
+        "IEEE binary16, float32 sums",
+        ("C", "onnx"),
     ),
 )
 

@@ -32,7 +32,7 @@ _LIMITS = {"float16": (-65504, 65504), "int8": (-128, 127), "int16": (-32768, 32
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:
-    """Smallest and largest value of an integer dtype (``int8``, ``int16`` or ``int32``)."""
+    """Smallest and largest value of an integer dtype (``int8``, ``int16``, ``int32``), or of float16."""
     if dtype not in _LIMITS:
         raise OctavoError(f"dtype {dtype}", "is not a quantized dtype", f"Use one of {', '.join(_LIMITS)}.")
     return _LIMITS[dtype]
@@ -117,9 +117,11 @@ class QParams:
     def quantize_input(self, real: NDArray[np.floating]) -> NDArray[np.integer]:
         """The integers that the generated C's ``quantize_input`` gives: float32, half away from zero, clamped.
 
-        NaN counts as the smallest value.
+        NaN counts as the smallest value. float16 rounds half to even.
         """
         low, high = self.limits
+        if self.dtype == "float16":
+            return self.quantize(np.nan_to_num(np.asarray(real, np.float32), nan=low, posinf=high, neginf=low))
         scale, zero_point = np.float32(self.scale[0]), int(self.zero_point[0])
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = np.asarray(real, dtype=np.float32) / scale

@@ -180,9 +180,13 @@ class Site:
         for form in forms:
             if form.dtype == dtype:
                 return form
-        raise OctavoError(
-            self.node.source or self.node.name, f"{self.node.kind} has no {dtype} form", "Keep this layer int8."
-        )
+        raise self.no_form()
+
+    def no_form(self) -> OctavoError:
+        """What is raised where the node has no operator of its dtype."""
+        dtype = self.dtype()
+        remedy = "Keep this layer int8." if dtype == "int16" else "Replace the layer, or take an integer format."
+        return OctavoError(self.node.source or self.node.name, f"{self.node.kind} has no {dtype} form", remedy)
 
 
 class Op:
@@ -227,9 +231,9 @@ class Op:
 
 
 class IntegerOp:
-    """An operator on integers, exact in Python and in C. Subclasses are frozen dataclasses.
+    """An operator on integers or float16, exact in Python and in C. Subclasses are frozen dataclasses.
 
-    The fields are ints or tuples of ints and equal, in name and order, the fields of the C struct
+    The fields are ints, tuples of ints or floats and equal, in name and order, the fields of the C struct
     ``octavo_<kernel>_params``; the C function ``octavo_<kernel>(params, inputs..., outputs...)`` takes the node's
     inputs in order. ``dtype`` is that of its activations. ``alias`` operators copy nothing: the output is the input's
     memory. ``variadic`` operators take their activations as an array of pointers.

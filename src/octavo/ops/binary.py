@@ -13,6 +13,8 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array, TensorType
 from octavo.num.tables import activation_limits
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
+from octavo.ops.half import HalfAdd, HalfMaximum, HalfMinimum, HalfMul, HalfSub
+from octavo.ops.half.rounding import half_limit
 from octavo.ops.integer import (
     QAdd,
     QAdd16,
@@ -28,9 +30,8 @@ from octavo.ops.integer import (
     mul_parameters,
     sub_parameters,
 )
+from octavo.ops.integer.elementwise import Elementwise, Five
 from octavo.ops.unary import NONE, Clip
-
-Five = tuple[int, int, int, int, int]
 
 __all__ = ["Add", "Div", "Maximum", "Minimum", "Mul", "Sub", "five", "strides"]
 
@@ -69,7 +70,12 @@ class _Binary(Op):
         first, second = strides(site.type(0).shape, out), strides(site.type(1).shape, out)
         return {"shape": five(out), "stride1": first, "stride2": second}
 
-    def _lowered(self, site: Site, op: QAdd | QSub | QMul | QMaximum | QMinimum) -> Lowered:
+    def _half(self, site: Site, form: type[HalfAdd | HalfSub | HalfMul], activation: Clip) -> Lowered:
+        """The float16 form."""
+        limits = half_limit(activation.minimum), half_limit(activation.maximum)
+        return self._lowered(site, form(**self._geometry(site), act_min=limits[0], act_max=limits[1]))
+
+    def _lowered(self, site: Site, op: Elementwise) -> Lowered:
         """Constant operands become integer constants, in their place."""
         for index in (0, 1):
             if site.x(index).dtype != op.dtype:
@@ -124,7 +130,9 @@ class Add(_Binary):
         return self.activation.eval_float(a + b)
 
     def lower(self, site: Site) -> Lowered:
-        """A QAdd."""
+        """A QAdd, or its int16 or float16 form."""
+        if site.dtype() == "float16":
+            return self._half(site, HalfAdd, self.activation)
         fields = _bounded(site, add_parameters(site.x(0), site.x(1), site.y()))
         return self._lowered(
             site, site.form(QAdd, QAdd16)(**self._geometry(site), **fields, **_limits(self.activation, site))
@@ -142,7 +150,9 @@ class Sub(_Binary):
         return self.activation.eval_float(a - b)
 
     def lower(self, site: Site) -> Lowered:
-        """A QSub."""
+        """A QSub, or its int16 or float16 form."""
+        if site.dtype() == "float16":
+            return self._half(site, HalfSub, self.activation)
         fields = _bounded(site, sub_parameters(site.x(0), site.x(1), site.y()))
         return self._lowered(
             site, site.form(QSub, QSub16)(**self._geometry(site), **fields, **_limits(self.activation, site))
@@ -160,7 +170,9 @@ class Mul(_Binary):
         return self.activation.eval_float(a * b)
 
     def lower(self, site: Site) -> Lowered:
-        """A QMul."""
+        """A QMul, or its int16 or float16 form."""
+        if site.dtype() == "float16":
+            return self._half(site, HalfMul, self.activation)
         fields = mul_parameters(site.x(0), site.x(1), site.y())
         if site.dtype() == "int16":
             _bounded(site, fields)
@@ -200,7 +212,7 @@ class Maximum(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QMaximum."""
-        return self._lowered(site, site.form(QMaximum, QMaximum16)(**self._geometry(site)))
+        return self._lowered(site, site.form(QMaximum, QMaximum16, HalfMaximum)(**self._geometry(site)))
 
 
 @dataclass(frozen=True)
@@ -217,4 +229,4 @@ class Minimum(_Binary):
 
     def lower(self, site: Site) -> Lowered:
         """A QMinimum."""
-        return self._lowered(site, site.form(QMinimum, QMinimum16)(**self._geometry(site)))
+        return self._lowered(site, site.form(QMinimum, QMinimum16, HalfMinimum)(**self._geometry(site)))

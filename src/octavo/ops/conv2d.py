@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.half import HalfConv2D
 from octavo.ops.integer import QConv2D, QConv2D16
-from octavo.ops.linear import random_example, requantized_parameters, window_fields
+from octavo.ops.linear import half_parameters, random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
 
@@ -56,12 +57,15 @@ class Conv2D(Op):
         return self.activation.eval_float(nhwc(y))
 
     def lower(self, site: Site) -> Lowered:
-        """A QConv2D, or its int16 form."""
-        fields, consts = requantized_parameters(site, self.activation)
+        """A QConv2D, or its int16 or float16 form."""
         window = window_fields(site, self.stride, self.padding)
-        form = site.form(QConv2D, QConv2D16)
-        op = form(**window, **fields, dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups)
-        return Lowered(op, (0,), consts)
+        window |= {"dilation_h": self.dilation[0], "dilation_w": self.dilation[1], "groups": self.groups}
+        if site.dtype() == "float16":
+            limits, halves = half_parameters(site, self.activation)
+            halves["weights"] = np.ascontiguousarray(halves["weights"].transpose(1, 2, 3, 0))
+            return Lowered(HalfConv2D(**window, **limits), (0,), halves)
+        fields, consts = requantized_parameters(site, self.activation)
+        return Lowered(site.form(QConv2D, QConv2D16)(**window, **fields), (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Output elements times the window."""

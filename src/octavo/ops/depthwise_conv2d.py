@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.half import HalfDepthwiseConv2D
 from octavo.ops.integer import QDepthwiseConv2D, QDepthwiseConv2D16
-from octavo.ops.linear import random_example, requantized_parameters, window_fields
+from octavo.ops.linear import half_parameters, random_example, requantized_parameters, window_fields
 from octavo.ops.unary import NONE, Clip
 from octavo.ops.window import Pair, Quad, depthwise_filters, nchw, nhwc, pad_image, window_size
 
@@ -52,14 +53,15 @@ class DepthwiseConv2D(Op):
         return self.activation.eval_float(nhwc(y))
 
     def lower(self, site: Site) -> Lowered:
-        """A QDepthwiseConv2D, or its int16 form."""
-        fields, consts = requantized_parameters(site, self.activation)
+        """A QDepthwiseConv2D, or its int16 or float16 form."""
         window = window_fields(site, self.stride, self.padding)
-        multiplier = window["out_c"] // window["in_c"]
-        rows, columns = self.dilation
-        form = site.form(QDepthwiseConv2D, QDepthwiseConv2D16)
-        op = form(**window, **fields, dilation_h=rows, dilation_w=columns, depth_multiplier=multiplier)
-        return Lowered(op, (0,), consts)
+        window |= {"dilation_h": self.dilation[0], "dilation_w": self.dilation[1]}
+        window["depth_multiplier"] = window["out_c"] // window["in_c"]
+        if site.dtype() == "float16":
+            limits, halves = half_parameters(site, self.activation)
+            return Lowered(HalfDepthwiseConv2D(**window, **limits), (0,), halves)
+        fields, consts = requantized_parameters(site, self.activation)
+        return Lowered(site.form(QDepthwiseConv2D, QDepthwiseConv2D16)(**window, **fields), (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Output elements times the window."""

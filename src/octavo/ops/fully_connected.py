@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.half import HalfFullyConnected
 from octavo.ops.integer import QFullyConnected, QFullyConnected16
-from octavo.ops.linear import requantized_parameters
+from octavo.ops.linear import half_parameters, requantized_parameters
 from octavo.ops.unary import NONE, Clip
 
 __all__ = ["FullyConnected"]
@@ -41,9 +42,13 @@ class FullyConnected(Op):
         return self.activation.eval_float(F.linear(x, w, b))
 
     def lower(self, site: Site) -> Lowered:
-        """A QFullyConnected, or its int16 form."""
+        """A QFullyConnected, or its int16 or float16 form."""
         out_features, in_features = site.type(1).shape
         rows = site.out_type().size // out_features
+        if site.dtype() == "float16":
+            limits, halves = half_parameters(site, self.activation)
+            halves["weights"] = np.ascontiguousarray(halves["weights"].T)
+            return Lowered(HalfFullyConnected(rows, in_features, out_features, **limits), (0,), halves)
         fields, consts = requantized_parameters(site, self.activation)
         form = site.form(QFullyConnected, QFullyConnected16)
         op = form(rows=rows, in_features=in_features, out_features=out_features, **fields)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from octavo.ir.graph import Array, TensorType
 from octavo.num.qparams import PerChannel, QParams
 from octavo.num.tables import activation_limits
 from octavo.ops.base import Example, Op, Site
+from octavo.ops.half.rounding import DTYPE, half_limit
 from octavo.ops.integer import conv_requantization
 from octavo.ops.integer.requantizing import BIAS_DTYPES
 from octavo.ops.unary import Clip
@@ -17,6 +20,8 @@ from octavo.ops.window import Pair, Quad
 
 __all__ = [
     "bias_scale",
+    "half_bias",
+    "half_parameters",
     "least_scale",
     "over_weights",
     "quantize_bias",
@@ -128,6 +133,18 @@ def requantized_parameters(site: Site, activation: Clip) -> tuple[dict[str, int]
         "shift": shift,
     }
     return fields, consts
+
+
+def half_bias(bias: Array) -> Array:
+    """A bias as float16, inside the finite numbers; never -0, so that no sum is."""
+    one = QParams(DTYPE, np.ones(1, np.float32), np.zeros(1, np.int32))
+    return np.asarray(one.quantize(bias) + np.float16(0))
+
+
+def half_parameters(site: Site, activation: Clip) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The fields act_min and act_max, and the constants weights and bias of a float16 layer."""
+    fields = {"act_min": half_limit(activation.minimum), "act_max": half_limit(activation.maximum)}
+    return fields, {"weights": site.integers(1), "bias": half_bias(site.bias(2))}
 
 
 def _check_accumulator(site: Site, weights: Array, bias: Array, shift: Array, where: str) -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
+from octavo.ops.half import HalfAveragePool2D, HalfMaxPool2D
 from octavo.ops.integer import QAveragePool2D, QAveragePool2D16, QMaxPool2D, QMaxPool2D16
 from octavo.ops.window import Pair, Quad, nchw, nhwc, pad_image, window_size
 
@@ -28,7 +29,6 @@ def _infer(inputs: Sequence[TensorType], kernel: Pair, stride: Pair, padding: Qu
 
 def _geometry(site: Site, kernel: Pair, stride: Pair, padding: Quad) -> dict[str, int]:
     (_, in_h, in_w, channels), (_, out_h, out_w, _) = site.type(0).shape, site.out_type().shape
-    low, high = site.y().limits
     return {
         "in_h": in_h,
         "in_w": in_w,
@@ -41,9 +41,12 @@ def _geometry(site: Site, kernel: Pair, stride: Pair, padding: Quad) -> dict[str
         "stride_w": stride[1],
         "pad_top": padding[0],
         "pad_left": padding[2],
-        "act_min": low,
-        "act_max": high,
     }
+
+
+def _limits(site: Site) -> dict[str, int]:
+    low, high = site.y().limits
+    return {"act_min": low, "act_max": high}
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,13 @@ class AveragePool2D(Op):
         return Share()
 
     def lower(self, site: Site) -> Lowered:
-        """A QAveragePool2D."""
+        """A QAveragePool2D, or its int16 or float16 form."""
         fields = _geometry(site, self.kernel, self.stride, self.padding)
-        op = site.form(QAveragePool2D, QAveragePool2D16)(
-            **fields,
-            count_include_pad=int(self.count_include_pad),
-            input_zero_point=int(site.x().zero_point[0]),
-        )
+        fields["count_include_pad"] = int(self.count_include_pad)
+        if site.dtype() == "float16":
+            return Lowered(HalfAveragePool2D(**fields), (0,))
+        form = site.form(QAveragePool2D, QAveragePool2D16)
+        op = form(**fields, **_limits(site), input_zero_point=int(site.x().zero_point[0]))
         return Lowered(op, (0,))
 
     @classmethod
@@ -115,10 +118,11 @@ class MaxPool2D(Op):
         return Share()
 
     def lower(self, site: Site) -> Lowered:
-        """A QMaxPool2D."""
-        return Lowered(
-            site.form(QMaxPool2D, QMaxPool2D16)(**_geometry(site, self.kernel, self.stride, self.padding)), (0,)
-        )
+        """A QMaxPool2D, or its int16 or float16 form."""
+        fields = _geometry(site, self.kernel, self.stride, self.padding)
+        if site.dtype() == "float16":
+            return Lowered(HalfMaxPool2D(**fields), (0,))
+        return Lowered(site.form(QMaxPool2D, QMaxPool2D16)(**fields, **_limits(site)), (0,))
 
     @classmethod
     def examples(cls) -> list[Example]:

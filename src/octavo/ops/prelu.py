@@ -11,6 +11,7 @@ import torch
 from octavo.errors import OctavoError
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.half import HalfPrelu
 from octavo.ops.integer import QPrelu, QPrelu16, prelu_parameters
 
 __all__ = ["Prelu"]
@@ -32,7 +33,10 @@ class Prelu(Op):
         return torch.where(x > 0, x, alpha * x)
 
     def lower(self, site: Site) -> Lowered:
-        """A QPrelu; alpha is an int8 constant with an encoding of its own."""
+        """A QPrelu; alpha is an int8 constant with an encoding of its own. Or its float16 form."""
+        if site.dtype() == "float16":
+            slopes = site.integers(1)
+            return Lowered(HalfPrelu(site.out_type().size, slopes.size), (0,), {"alpha": slopes})
         if site.x(1).dtype != "int8":
             raise OctavoError(
                 site.node.source or site.node.name,

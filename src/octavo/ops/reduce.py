@@ -11,6 +11,7 @@ import torch
 from octavo.errors import OctavoError
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Example, Lowered, Op, Site
+from octavo.ops.half import HalfMean
 from octavo.ops.integer import QMean, QMean16, mean_parameters
 
 __all__ = ["Mean", "Sum"]
@@ -62,6 +63,10 @@ class Mean(Op):
         outer = int(np.prod(shape[:first], dtype=np.int64))
         reduced = int(np.prod(shape[first : last + 1], dtype=np.int64))
         inner = int(np.prod(shape[last + 1 :], dtype=np.int64))
+        out = site.out_type().shape
+        a, b, c, d, e = (0,) * (5 - len(out)) + out
+        if site.dtype() == "float16":
+            return Lowered(HalfMean(outer, reduced, inner, (a, b, c, d, e)), (0,))
         if site.dtype() == "int16" and reduced > _LARGEST_MEAN16:
             raise OctavoError(
                 site.node.source or site.node.name,
@@ -69,8 +74,6 @@ class Mean(Op):
                 "Keep this layer int8, or split the mean.",
             )
         fields = mean_parameters(site.x(), site.y(), reduced)
-        out = site.out_type().shape
-        a, b, c, d, e = (0,) * (5 - len(out)) + out
         op = site.form(QMean, QMean16)(outer=outer, reduced=reduced, inner=inner, out_shape=(a, b, c, d, e), **fields)
         return Lowered(op, (0,))
 

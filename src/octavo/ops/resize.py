@@ -9,6 +9,7 @@ import torch
 
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
+from octavo.ops.half import HalfResizeNearest
 from octavo.ops.integer import QResizeBilinear, QResizeNearest, QResizeNearest16, bilinear_scale, nearest_indices
 from octavo.ops.window import Pair
 
@@ -72,7 +73,8 @@ class ResizeNearest(Op):
             "rows": nearest_indices(h, out_h, self.align_corners, self.half_pixel_centers),
             "columns": nearest_indices(w, out_w, self.align_corners, self.half_pixel_centers),
         }
-        return Lowered(site.form(QResizeNearest, QResizeNearest16)(h, w, channels, out_h, out_w), (0,), indices)
+        form = site.form(QResizeNearest, QResizeNearest16, HalfResizeNearest)
+        return Lowered(form(h, w, channels, out_h, out_w), (0,), indices)
 
     @classmethod
     def examples(cls) -> list[Example]:

@@ -13,6 +13,8 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import TensorType
 from octavo.ops.base import Constraint, Example, Lowered, Op, Share, Site
 from octavo.ops.binary import five
+from octavo.ops.half import HalfConcat, HalfPad, HalfSlice, HalfTranspose
+from octavo.ops.half.rounding import half_bits
 from octavo.ops.integer import (
     QConcat,
     QConcat16,
@@ -96,9 +98,8 @@ class Transpose(_Move):
         """A QTranspose."""
         steps = _element_strides(site.type(0).shape)
         moved = _five_strides([steps[axis] for axis in self.perm])
-        return Lowered(
-            site.form(QTranspose, QTranspose16)(out_shape=five(site.out_type().shape), in_stride=moved), (0,)
-        )
+        form = site.form(QTranspose, QTranspose16, HalfTranspose)
+        return Lowered(form(out_shape=five(site.out_type().shape), in_stride=moved), (0,))
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -139,9 +140,8 @@ class Slice(_Move):
         steps = _element_strides(site.type(0).shape)
         moved = _five_strides([step * s for step, s in zip(steps, self.stride, strict=True)])
         offset = sum(b * step for b, step in zip(self.begin, steps, strict=True))
-        return Lowered(
-            site.form(QSlice, QSlice16)(out_shape=five(site.out_type().shape), in_stride=moved, offset=offset), (0,)
-        )
+        form = site.form(QSlice, QSlice16, HalfSlice)
+        return Lowered(form(out_shape=five(site.out_type().shape), in_stride=moved, offset=offset), (0,))
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -173,11 +173,12 @@ class Pad(_Move):
         return F.pad(x, pairs, value=self.value)
 
     def lower(self, site: Site) -> Lowered:
-        """A QPad with the border's integer."""
+        """A QPad with the border's integer, or the bits of a float16."""
         shape = site.type(0).shape
         a, b, c, d, e = (0,) * (5 - len(shape)) + self.before
-        value = int(site.y().quantize(np.array([self.value]))[0])
-        op = site.form(QPad, QPad16)(
+        half = site.dtype() == "float16"
+        value = half_bits(self.value) if half else int(site.y().quantize(np.array([self.value]))[0])
+        op = site.form(QPad, QPad16, HalfPad)(
             in_shape=five(shape), out_shape=five(site.out_type().shape), before=(a, b, c, d, e), value=value
         )
         return Lowered(op, (0,))
@@ -229,7 +230,9 @@ class Concat(Op):
         sizes = np.array([site.type(i).shape[self.axis] * inner for i in range(count)], dtype=np.int32)
         outer = int(np.prod(site.out_type().shape[: self.axis], dtype=np.int64))
         shape = five(site.out_type().shape)
-        op = site.form(QConcat, QConcat16)(outer=outer, count=count, out_stride=int(sizes.sum()), out_shape=shape)
+        op = site.form(QConcat, QConcat16, HalfConcat)(
+            outer=outer, count=count, out_stride=int(sizes.sum()), out_shape=shape
+        )
         return Lowered(op, tuple(range(count)), {"sizes": sizes})
 
     @classmethod

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from octavo.ir.graph import TensorType
+from octavo.num.exponential import decay_table
 from octavo.num.tables import softmax_parameters, softmax_table
 from octavo.num.tables16 import require_unit, softmax16_parameters, softmax16_tables
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Site
+from octavo.ops.half import HalfSoftmax
 from octavo.ops.integer import QSoftmax, QSoftmax16
 
 __all__ = ["LogSoftmax", "Softmax"]
@@ -36,8 +38,10 @@ class Softmax(Op):
         return Fixed(1 / 256, -128, 1 / 32768)
 
     def lower(self, site: Site) -> Lowered:
-        """A QSoftmax with its table of exponentials, or its int16 form with two tables."""
+        """A QSoftmax with its table of exponentials, its int16 form with two tables, or its float16 form with one."""
         depth = site.type(0).shape[-1]
+        if site.dtype() == "float16":
+            return Lowered(HalfSoftmax(site.type(0).size // depth, depth), (0,), {"table": decay_table()})
         if site.dtype() == "int16":
             where = site.node.source or site.node.name
             require_unit(site.y(), where)

@@ -53,10 +53,10 @@ class TransposeConv2D(Op):
 
     def lower(self, site: Site) -> Lowered:
         """A QTransposeConv2D."""
+        form = site.form(QTransposeConv2D, QTransposeConv2D16)
         fields, consts = requantized_parameters(site, self.activation)
         window = window_fields(site, self.stride, self.padding)
-        op = site.form(QTransposeConv2D, QTransposeConv2D16)(**window, **fields)
-        return Lowered(op, (0,), consts)
+        return Lowered(form(**window, **fields), (0,), consts)
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         """Input pixels times all weights (borders that fall outside count, too)."""

@@ -12,8 +12,11 @@ from torch.nn import functional as F
 
 from octavo.ir.graph import Array, TensorType
 from octavo.num import tables, tables16
+from octavo.num.exponential import decay_table
 from octavo.num.qparams import QParams
 from octavo.ops.base import Constraint, Example, Fixed, Lowered, Op, Share, Site
+from octavo.ops.half import HalfClip, HalfHardSwish, HalfLeakyRelu, HalfSigmoid, HalfSilu, HalfTanh
+from octavo.ops.half.rounding import half_limit
 from octavo.ops.integer import (
     QLeakyRelu16,
     QLogistic16,
@@ -22,6 +25,7 @@ from octavo.ops.integer import (
     QRequantize8To16,
     QRequantize16,
     QRequantize16To8,
+    QReshape,
     QTanh16,
     leaky_relu_parameters,
     requantize_parameters,
@@ -71,9 +75,15 @@ class Unary(Op):
         """int8 [256]: the output for each input q, at index q + 128."""
         return tables.table_from_function(lambda values: self.real(values, float(x.scale[0])), x, y)
 
+    def half(self, site: Site) -> Lowered:
+        """The float16 form; OctavoError where there is none."""
+        raise site.no_form()
+
     def lower(self, site: Site) -> Lowered:
-        """A lookup with the function's table: 256 entries of int8, 513 knots of int16."""
+        """A lookup with the function's table: 256 entries of int8, 513 knots of int16; or the float16 form."""
         x, y, size = site.x(), site.y(), site.out_type().size
+        if site.dtype() == "float16":
+            return self.half(site)
         if site.dtype() == "int8":
             return Lowered(QLookup(size=size), (0,), {"table": self.table(x, y)})
         knots = tables16.lookup_table(lambda values: self.real(values, float(x.scale[0])), x, y)
@@ -83,6 +93,16 @@ class Unary(Op):
     def examples(cls) -> list[Example]:
         """Two shapes."""
         return [Example(cls(), (TensorType((1, 5, 4, 3)),)), Example(cls(), (TensorType((1, 7)),))]
+
+
+def _same(site: Site) -> Lowered:
+    """The input under another name."""
+    return Lowered(QReshape(site.out_type().shape), (0,))
+
+
+def _decaying(form: type[HalfSigmoid | HalfSilu | HalfTanh], site: Site) -> Lowered:
+    """A float16 function of the exponential."""
+    return Lowered(form(site.out_type().size), (0,), {"table": decay_table()})
 
 
 @dataclass(frozen=True)
@@ -97,9 +117,13 @@ class Identity(Unary):
         """The input's encoding."""
         return Share()
 
+    def half(self, site: Site) -> Lowered:
+        """No code."""
+        return _same(site)
+
     def lower(self, site: Site) -> Lowered:
-        """The identity table of int8, a rescaling by 1 of int16."""
-        return super().lower(site) if site.dtype() == "int8" else Requantize().lower(site)
+        """The identity table of int8, a rescaling by 1 of int16, no code of float16."""
+        return Requantize().lower(site) if site.dtype() == "int16" else super().lower(site)
 
 
 @dataclass(frozen=True)
@@ -113,6 +137,10 @@ class Requantize(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's QUANTIZE from int8 to int8."""
         return tables.requantize_table(x, y)
+
+    def half(self, site: Site) -> Lowered:
+        """No code."""
+        return _same(site)
 
     def lower(self, site: Site) -> Lowered:
         """A lookup from int8 to int8; a rescaling where either side is int16."""
@@ -154,9 +182,13 @@ class Clip(Unary):
         """Requantize, then clamp in the output's integers."""
         return tables.clip_table(x, y, self.minimum, self.maximum)
 
+    def half(self, site: Site) -> Lowered:
+        """A HalfClip."""
+        return Lowered(HalfClip(site.out_type().size, half_limit(self.minimum), half_limit(self.maximum)), (0,))
+
     def lower(self, site: Site) -> Lowered:
-        """A lookup of int8, a clamping rescaling of int16."""
-        if site.dtype() == "int8":
+        """A lookup of int8, a clamping rescaling of int16, a HalfClip."""
+        if site.dtype() != "int16":
             return super().lower(site)
         y = site.y()
         low, high = tables.activation_limits(self.minimum, self.maximum, y.scale[0], int(y.zero_point[0]), y.limits)
@@ -181,9 +213,13 @@ class LeakyRelu(Unary):
         """TFLM's LEAKY_RELU."""
         return tables.leaky_relu_table(x, y, self.alpha)
 
+    def half(self, site: Site) -> Lowered:
+        """A HalfLeakyRelu."""
+        return Lowered(HalfLeakyRelu(site.out_type().size, half_limit(self.alpha)), (0,))
+
     def lower(self, site: Site) -> Lowered:
-        """A lookup of int8, two rescalings of int16."""
-        if site.dtype() == "int8":
+        """A lookup of int8, two rescalings of int16, a HalfLeakyRelu."""
+        if site.dtype() != "int16":
             return super().lower(site)
         fields = leaky_relu_parameters(site.x(), site.y(), self.alpha)
         return Lowered(QLeakyRelu16(size=site.out_type().size, **fields), (0,))
@@ -225,9 +261,13 @@ class Sigmoid(Unary):
         """Whether the output has the int8 encoding of TensorFlow Lite's LOGISTIC."""
         return float(y.scale[0]) == 1 / 256 and int(y.zero_point[0]) == -128
 
+    def half(self, site: Site) -> Lowered:
+        """A HalfSigmoid."""
+        return _decaying(HalfSigmoid, site)
+
     def lower(self, site: Site) -> Lowered:
-        """A lookup of int8, TFLM's interpolated table of int16."""
-        if site.dtype() == "int8":
+        """A lookup of int8, TFLM's interpolated table of int16, a HalfSigmoid."""
+        if site.dtype() != "int16":
             return super().lower(site)
         where = site.node.source or site.node.name
         tables16.require_unit(site.y(), where)
@@ -251,9 +291,13 @@ class Tanh(Unary):
         """TFLM's TANH."""
         return tables.tanh_table(x, y)
 
+    def half(self, site: Site) -> Lowered:
+        """A HalfTanh."""
+        return _decaying(HalfTanh, site)
+
     def lower(self, site: Site) -> Lowered:
-        """A lookup of int8, TFLM's interpolated table of int16."""
-        if site.dtype() == "int8":
+        """A lookup of int8, TFLM's interpolated table of int16, a HalfTanh."""
+        if site.dtype() != "int16":
             return super().lower(site)
         where = site.node.source or site.node.name
         tables16.require_unit(site.y(), where)
@@ -272,6 +316,10 @@ class HardSwish(Unary):
     def table(self, x: QParams, y: QParams) -> Array:
         """TFLM's HARD_SWISH."""
         return tables.hard_swish_table(x, y)
+
+    def half(self, site: Site) -> Lowered:
+        """A HalfHardSwish."""
+        return Lowered(HalfHardSwish(site.out_type().size), (0,))
 
 
 @dataclass(frozen=True)
@@ -297,6 +345,10 @@ class Silu(Unary):
     def eval_float(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """torch's silu."""
         return F.silu(x)
+
+    def half(self, site: Site) -> Lowered:
+        """A HalfSilu."""
+        return _decaying(HalfSilu, site)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
+from octavo.kernels.specialize import keeps_four_bits
 from octavo.pipeline.data_free import without_data
 from octavo.pipeline.judge import better, judgements, meets, within
 from octavo.pipeline.learned import least_squares, reconstructed
@@ -180,7 +181,12 @@ def _climb_front(
 ) -> None:
     """From the cheapest mixture up, each with least-squares rounding, until one is good enough."""
     samples = state.split.calibration
-    settings = compensated(min(int(option[-1]) for option in options))
+    bits = min(int(option[-1]) for option in options)
+    if kind == "bytes" and bits < 8 and not keeps_four_bits(target):
+        state.notes.append(
+            f"bytes are those of packed weights: kernels of target {target.name} take one for each weight"
+        )
+    settings = compensated(bits)
     mixture = explore(
         base.graph, samples, scheme, target, options, kind, settings,
         stage=state.stage,

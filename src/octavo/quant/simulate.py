@@ -11,7 +11,7 @@ from octavo.ir.graph import Array
 from octavo.ir.plan import Quantized
 from octavo.num.qparams import QParams
 from octavo.ops import Op
-from octavo.ops.linear import bias_scale
+from octavo.ops.linear import bias_scale, half_bias
 from octavo.run.float_run import Tap, float_run
 
 __all__ = ["fake_quantize", "real_constants", "simulate", "simulation"]
@@ -19,9 +19,9 @@ __all__ = ["fake_quantize", "real_constants", "simulate", "simulation"]
 
 def fake_quantize(x: torch.Tensor, encoding: QParams) -> torch.Tensor:
     """The real numbers that the encoding of an activation (per tensor) keeps of ``x``; half to even."""
-    if encoding.dtype == "float16":
-        return x.to(torch.float16).to(x.dtype)
     low, high = encoding.limits
+    if encoding.dtype == "float16":
+        return x.clamp(low, high).to(torch.float16).to(x.dtype)
     scale, zero_point = float(encoding.scale[0]), int(encoding.zero_point[0])
     return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, low, high)
 
@@ -39,10 +39,11 @@ def real_constants(quantized: Quantized) -> dict[str, torch.Tensor]:
             name = node.inputs[op.bias]
             bias = quantized.bias(name).astype(np.float64)
             x, w = plan.qparams[node.inputs[0]], plan.qparams[node.inputs[op.weight]]
-            if x.dtype != "float16":
+            if x.dtype == "float16":
+                real[name] = half_bias(bias)
+            else:
                 step = bias_scale(x, w)
-                bias = np.rint(bias / step) * step
-            real[name] = bias
+                real[name] = np.rint(bias / step) * step
     return {name: torch.from_numpy(np.asarray(array, np.float32)) for name, array in real.items()}
 
 

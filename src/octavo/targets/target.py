@@ -20,7 +20,7 @@ from octavo.targets.cost import Cycles, Energy
 __all__ = ["COSTS", "Arithmetic", "Board", "Target", "available_targets", "load_target", "target_text"]
 
 ROUNDINGS = ("tflm",)
-FEATURES = ("dsp", "mve", "winograd", "x86")
+FEATURES = ("dsp", "mve", "scalar", "shifts", "winograd", "x86")
 
 _NARROW, _WIDE, _UNPACK = 1.0, 1.6, 0.1
 COSTS: Mapping[str, float] = MappingProxyType(

@@ -15,7 +15,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.num.qparams import PerChannel, QParams
-from octavo.ops.linear import bias_scale, quantize_bias
+from octavo.ops.linear import bias_scale, half_bias, quantize_bias
 
 __all__ = ["Sheet", "axis_order", "is_trivial"]
 
@@ -124,7 +124,7 @@ class Sheet:
         x, w = self.qparams[node.inputs[0]], self.qparams[node.inputs[1]]
         name = node.inputs[2]
         if x.dtype == "float16":
-            return self.constant(self.quantized.bias(name).astype(np.float32), name)
+            return self.constant(half_bias(self.quantized.bias(name)).astype(np.float32), name)
         integers = quantize_bias(self.quantized.bias(name), x, w, node.source or node.name)
         scale = bias_scale(x, w).astype(np.float32)
         axis = {"axis": 0} if scale.size > 1 else {}

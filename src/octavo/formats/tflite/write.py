@@ -20,7 +20,9 @@ def write_tflite(quantized: Quantized) -> bytes:
     """
     if any(encoding.dtype == "float16" for encoding in quantized.plan.qparams.values()):
         raise OctavoError(
-            quantized.graph.name, "TensorFlow Lite export: float16 has no integer form", "Use the ONNX file."
+            quantized.graph.name,
+            "TensorFlow Lite export: its Micro kernels have no float16",
+            "Use the C or the ONNX file.",
         )
     draft = Draft(quantized)
     inputs = [draft.value(name) for name in quantized.graph.inputs]

@@ -10,8 +10,9 @@ import numpy as np
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import in_elements, new_rows, row_blocks
-from octavo.kernels.dsp.constants_s16 import biases, finish_constants16, scales
+from octavo.kernels.dsp.constants_s16 import biases, scales
 from octavo.kernels.dsp.words import channels_in_pairs, fits_a_lane, pack_words
+from octavo.kernels.finish16 import finish_constants16
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
 from octavo.ops.base import IntegerOp

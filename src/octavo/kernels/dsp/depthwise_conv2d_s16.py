@@ -10,7 +10,7 @@ import numpy as np
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import group_by_group, in_elements, new_rows
-from octavo.kernels.dsp.constants_s16 import finish_constants16
+from octavo.kernels.finish16 import finish_constants16
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
 from octavo.ops.base import IntegerOp

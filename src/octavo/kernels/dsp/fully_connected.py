@@ -1,4 +1,5 @@
-"""Fully connected layers for the DSP extension: csrc/dsp/fully_connected_s8_dsp.h, or _w4_ for 4-bit weights."""
+"""Fully connected layers for the DSP extension: csrc/dsp/fully_connected_s8_dsp.h, or _w4_ for 4-bit weights and
+_log2_ for powers of two."""
 
 from __future__ import annotations
 
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import row_blocks
-from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.dsp.log2 import log2_words
 from octavo.kernels.dsp.nibbles import EXACT_NIBBLES, nibble_records, nibble_words, nibbles_are_exact
 from octavo.kernels.dsp.words import EXACT, channels_in_pairs, fits_a_lane, pack_words, records
+from octavo.kernels.finish import finish_constants
+from octavo.kernels.log2 import are_powers_of_two
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.fully_connected import QFullyConnected
 
-__all__ = ["FullyConnectedDsp", "FullyConnectedW4Dsp", "pack_fully_connected"]
+__all__ = ["FullyConnectedDsp", "FullyConnectedLog2Dsp", "FullyConnectedW4Dsp", "pack_fully_connected"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class FullyConnectedW4Dsp(FullyConnectedDsp):
     kernel: ClassVar[str] = "fully_connected_w4_dsp"
 
 
+@dataclass(frozen=True)
+class FullyConnectedLog2Dsp(FullyConnectedDsp):
+    """FullyConnectedDsp with weights that are powers of two."""
+
+    kernel: ClassVar[str] = "fully_connected_log2_dsp"
+
+
 def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A fully connected layer whose sums are proved exact, by segments if need be."""
     if type(op) is not QFullyConnected:
@@ -67,8 +77,10 @@ def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | N
     pairs = channels_in_pairs(laid)
     if not fits_a_lane(pairs):
         return None
-    words = pack_words(pairs, fours=True).reshape(len(pairs), taps // 4, 2)
-    call = FullyConnectedDsp(op.rows, op.in_features, op.out_features, _segment(laid, EXACT), *ends)
+    log2 = are_powers_of_two(laid)
+    pack, kind = (log2_words, FullyConnectedLog2Dsp) if log2 else (pack_words, FullyConnectedDsp)
+    words = pack(pairs, fours=True).reshape(len(pairs), taps // 4, -1)
+    call = kind(op.rows, op.in_features, op.out_features, _segment(laid, EXACT), *ends)
     return Packed(call, {"stream": _in_groups(words, records(finish))})
 
 
@@ -83,7 +95,7 @@ def _segment(w: NDArray[np.int64], limit: int) -> int:
 
 
 def _in_groups(words: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Words [pairs, fours, 2] and records [pairs, 5] in the order in which groups of two pairs read them."""
+    """Words [pairs, fours, ...] and records [pairs, 5] in the order in which groups of two pairs read them."""
     groups = [(words[i : i + 2], ends[i : i + 2]) for i in range(0, len(words), 2)]
     parts = [part for group, end in groups for part in (group.transpose(1, 0, 2).reshape(-1), end.reshape(-1))]
     return np.concatenate(parts)

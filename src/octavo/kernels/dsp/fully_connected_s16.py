@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import in_elements, row_blocks
-from octavo.kernels.dsp.constants_s16 import biases, finish_constants16, scales
+from octavo.kernels.dsp.constants_s16 import biases, scales
 from octavo.kernels.dsp.words import channels_in_pairs, fits_a_lane, pack_words
+from octavo.kernels.finish16 import finish_constants16
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
 from octavo.ops.base import IntegerOp

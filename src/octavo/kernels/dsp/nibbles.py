@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.kernels.dsp.constants import Finish
 from octavo.kernels.dsp.words import lane_words, records
+from octavo.kernels.finish import Finish
 from octavo.kernels.nibbles import fits_a_nibble
 
 __all__ = ["EXACT_NIBBLES", "nibble_records", "nibble_words", "nibbles_are_exact"]

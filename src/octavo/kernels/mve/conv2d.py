@@ -1,4 +1,4 @@
-"""Convolutions for Helium: csrc/mve/conv2d_s8_mve.h and pointwise_s8_mve.h."""
+"""Convolutions for Helium: csrc/mve/conv2d_s8_mve.h and pointwise_s8_mve.h, or _w4_ for 4-bit weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import pixel_blocks, pixels_at
-from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
+from octavo.kernels.mve.stream import fits, layer_ends, pack_nibbles, pack_stream, packs_nibbles
 from octavo.kernels.mve.strip import strip_pixels
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
 from octavo.ops.base import IntegerOp, Placeable
 from octavo.ops.integer.conv2d import QConv2D
 
-__all__ = ["Conv2DMve", "PointwiseMve", "pack_conv2d"]
+__all__ = ["Conv2DMve", "Conv2DW4Mve", "PointwiseMve", "PointwiseW4Mve", "pack_conv2d"]
 
 _MOVES = 4
 
@@ -87,6 +87,20 @@ class PointwiseMve(Placeable):
         return min(2, self.pixels) * self.in_c
 
 
+@dataclass(frozen=True)
+class Conv2DW4Mve(Conv2DMve):
+    """Conv2DMve with 4-bit weights."""
+
+    kernel: ClassVar[str] = "conv2d_w4_mve"
+
+
+@dataclass(frozen=True)
+class PointwiseW4Mve(PointwiseMve):
+    """PointwiseMve with 4-bit weights."""
+
+    kernel: ClassVar[str] = "pointwise_w4_mve"
+
+
 def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A convolution without groups and dilation."""
     if type(op) is not QConv2D or op.groups != 1 or (op.dilation_h, op.dilation_w) != (1, 1):
@@ -95,13 +109,14 @@ def pack_conv2d(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     if not fits(shift):
         return None
     taps = weights.transpose(0, 2, 1, 3).reshape(op.out_c, -1)
-    packed = {"stream": pack_stream(op, taps, bias, multiplier, shift)}
+    narrow = packs_nibbles(taps)
+    packed = {"stream": (pack_nibbles if narrow else pack_stream)(op, taps, bias, multiplier, shift)}
     flat = (op.kernel_h, op.kernel_w, op.stride_h, op.stride_w) == (1, 1, 1, 1)
     if flat and (op.out_h, op.out_w) == (op.in_h, op.in_w):
-        backward = int(op.out_c > op.in_c)
-        return Packed(PointwiseMve(op.in_h * op.in_w, op.in_c, op.out_c, backward, *layer_ends(op), op.out_c), packed)
+        backward, kind = int(op.out_c > op.in_c), PointwiseW4Mve if narrow else PointwiseMve
+        return Packed(kind(op.in_h * op.in_w, op.in_c, op.out_c, backward, *layer_ends(op), op.out_c), packed)
     strip_w = (op.out_w - 1) * op.stride_w + op.kernel_w
-    call = Conv2DMve(
+    call = (Conv2DW4Mve if narrow else Conv2DMve)(
         op.in_h, op.in_w, op.in_c, op.out_h, op.out_w, op.out_c, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w,
         op.pad_top, op.pad_left, strip_w, min(_MOVES, op.out_h), op.input_zero_point, *layer_ends(op), op.out_c,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Fully connected layers for Helium: csrc/mve/fully_connected_s8_mve.h."""
+"""Fully connected layers for Helium: csrc/mve/fully_connected_s8_mve.h, or _w4_ for 4-bit weights."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import row_blocks
-from octavo.kernels.mve.stream import fits, layer_ends, pack_stream
+from octavo.kernels.mve.stream import fits, layer_ends, pack_nibbles, pack_stream, packs_nibbles
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.fully_connected import QFullyConnected
 
-__all__ = ["FullyConnectedMve", "pack_fully_connected"]
+__all__ = ["FullyConnectedMve", "FullyConnectedW4Mve", "pack_fully_connected"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ class FullyConnectedMve(IntegerOp):
         return {0: row_blocks(self.rows, self.in_features, self.out_features, 2, 4)}
 
 
+@dataclass(frozen=True)
+class FullyConnectedW4Mve(FullyConnectedMve):
+    """FullyConnectedMve with 4-bit weights."""
+
+    kernel: ClassVar[str] = "fully_connected_w4_mve"
+
+
 def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | None:
     """A fully connected layer."""
     if type(op) is not QFullyConnected:
@@ -43,5 +50,7 @@ def pack_fully_connected(op: IntegerOp, consts: tuple[Array, ...]) -> Packed | N
     weights, bias, multiplier, shift = consts
     if not fits(shift):
         return None
-    call = FullyConnectedMve(op.rows, op.in_features, op.out_features, *layer_ends(op))
-    return Packed(call, {"stream": pack_stream(op, weights, bias, multiplier, shift)})
+    narrow = packs_nibbles(weights)
+    kind, pack = (FullyConnectedW4Mve, pack_nibbles) if narrow else (FullyConnectedMve, pack_stream)
+    call = kind(op.rows, op.in_features, op.out_features, *layer_ends(op))
+    return Packed(call, {"stream": pack(op, weights, bias, multiplier, shift)})

@@ -10,8 +10,8 @@ import numpy as np
 
 from octavo.ir.graph import Array
 from octavo.kernels.access import new_rows, pixels_at
-from octavo.kernels.dsp.constants import finish_constants
 from octavo.kernels.dsp.words import lane_words, records
+from octavo.kernels.finish import finish_constants
 from octavo.kernels.packed import Packed
 from octavo.memory import Distance, distance
 from octavo.ops.base import IntegerOp, Placeable

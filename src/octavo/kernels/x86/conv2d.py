@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from octavo.ir.graph import Array
-from octavo.kernels.dsp.constants import finish_constants
+from octavo.kernels.finish import finish_constants
 from octavo.kernels.packed import Packed
 from octavo.kernels.x86.lanes import ALIGNMENT, in_lanes
 from octavo.ops.base import IntegerOp

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.ir.graph import Array
-from octavo.kernels.dsp.constants import Finish
+from octavo.kernels.finish import Finish
 
 __all__ = ["ALIGNMENT", "LANES", "in_lanes"]
 

@@ -17,6 +17,8 @@ from octavo.ops.base import Example, IntegerOp, RowForm
 from octavo.ops.integer.access import bytes_of, element_by_element, strided
 
 __all__ = [
+    "Elementwise",
+    "Five",
     "QAdd",
     "QAdd16",
     "QMaximum",
@@ -29,6 +31,7 @@ __all__ = [
     "QSub16",
     "add_parameters",
     "mul_parameters",
+    "random_geometry",
     "sub_parameters",
 ]
 
@@ -78,7 +81,7 @@ def mul_parameters(a: QParams, b: QParams, y: QParams) -> dict[str, Any]:
     }
 
 
-class _Elementwise(IntegerOp):
+class Elementwise(IntegerOp):
     """Broadcasting and shapes; the fields begin with shape, stride1, stride2."""
 
     shape: Five
@@ -112,10 +115,10 @@ class _Elementwise(IntegerOp):
         return (TensorType(shape, self.dtype),)
 
 
-def _geometry(
+def random_geometry(
     rng: np.random.Generator, kind: int, dtype: str
 ) -> tuple[tuple[TensorType, TensorType], tuple[Five, Five, Five]]:
-    """Same shapes; the second broadcast per channel; the first broadcast per image."""
+    """Types, and shape and strides. By ``kind``: same shapes; the second broadcast per channel; the first per image."""
     h, w, c = (int(v) for v in rng.integers(1, 9, 3))
     shapes = [((1, h, w, c),) * 2, ((1, h, w, c), (1, 1, 1, c)), ((1, 1, 1, c), (1, h, w, c))][kind]
     steps = [_steps(shape, (1, h, w, c)) for shape in shapes]
@@ -145,7 +148,7 @@ _LIMITS = {"int8": (-100, 120), "int16": (-30000, 32000)}
 def _examples(cls: type[Any], parameters: object, rng: np.random.Generator) -> list[Example]:
     made = []
     for kind in range(3):
-        types, geometry = _geometry(rng, kind, cls.dtype)
+        types, geometry = random_geometry(rng, kind, cls.dtype)
         fields = parameters(*(_random_encoding(rng, cls.dtype) for _ in range(3))) if callable(parameters) else {}
         limits = dict(zip(("act_min", "act_max"), _LIMITS[cls.dtype], strict=True)) if callable(parameters) else {}
         made.append(Example(cls(*geometry, **fields, **limits), types))
@@ -153,7 +156,7 @@ def _examples(cls: type[Any], parameters: object, rng: np.random.Generator) -> l
 
 
 @dataclass(frozen=True)
-class _Sum(_Elementwise):
+class _Sum(Elementwise):
     shape: Five
     stride1: Five
     stride2: Five
@@ -218,7 +221,7 @@ class QSub(_Sum):
 
 
 @dataclass(frozen=True)
-class QMul(_Elementwise):
+class QMul(Elementwise):
     """a * b."""
 
     shape: Five
@@ -247,7 +250,7 @@ class QMul(_Elementwise):
 
 
 @dataclass(frozen=True)
-class QMaximum(_Elementwise):
+class QMaximum(Elementwise):
     """max(a, b) of one encoding."""
 
     shape: Five
@@ -267,7 +270,7 @@ class QMaximum(_Elementwise):
 
 
 @dataclass(frozen=True)
-class QMinimum(_Elementwise):
+class QMinimum(Elementwise):
     """min(a, b) of one encoding."""
 
     shape: Five

@@ -18,11 +18,13 @@ from octavo.ops.integer.access import bytes_of, sliding
 from octavo.ops.integer.rows import sliding_rows
 from octavo.ops.window import nchw
 
-__all__ = ["QAveragePool2D", "QAveragePool2D16", "QMaxPool2D", "QMaxPool2D16"]
+__all__ = ["Pool", "QAveragePool2D", "QAveragePool2D16", "QMaxPool2D", "QMaxPool2D16", "random_pools"]
 
 
 @dataclass(frozen=True)
-class _Pool(IntegerOp):
+class Pool(IntegerOp):
+    """The geometry of a pool."""
+
     in_h: int
     in_w: int
     channels: int
@@ -34,8 +36,6 @@ class _Pool(IntegerOp):
     stride_w: int
     pad_top: int
     pad_left: int
-    act_min: int
-    act_max: int
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """[N, out_h, out_w, channels] of the operator's dtype."""
@@ -47,6 +47,12 @@ class _Pool(IntegerOp):
     def by_rows(self, rows: int, height: int) -> RowForm | None:
         """Rows beyond the image do not count, so there must be none."""
         return sliding_rows(self, rows, None)
+
+
+@dataclass(frozen=True)
+class _IntegerPool(Pool):
+    act_min: int
+    act_max: int
 
     def _padded(self, x: torch.Tensor, value: float) -> torch.Tensor:
         """Channels first, float64, with the border that the windows reach."""
@@ -60,7 +66,7 @@ class _Pool(IntegerOp):
 
 
 @dataclass(frozen=True)
-class QMaxPool2D(_Pool):
+class QMaxPool2D(_IntegerPool):
     """Maximum over the valid elements of each window."""
 
     kernel: ClassVar[str] = "max_pool2d_s8"
@@ -78,11 +84,13 @@ class QMaxPool2D(_Pool):
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Windows of several sizes, one-sided padding."""
-        return [Example(cls(**fields), types) for fields, types in _random(rng, cls.dtype)]
+        low, high = integer_limits(cls.dtype)
+        pools = random_pools(rng, cls.dtype)
+        return [Example(cls(**fields, act_min=low, act_max=high), types) for fields, types in pools]
 
 
 @dataclass(frozen=True)
-class QAveragePool2D(_Pool):
+class QAveragePool2D(_IntegerPool):
     """Mean over each window, half away from zero; padding counts only with ``count_include_pad``."""
 
     count_include_pad: int
@@ -112,10 +120,10 @@ class QAveragePool2D(_Pool):
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Example]:
         """Windows of several sizes, one-sided padding, counted or not."""
-        made = []
-        for index, (fields, types) in enumerate(_random(rng, cls.dtype)):
+        made, (low, high) = [], integer_limits(cls.dtype)
+        for index, (fields, types) in enumerate(random_pools(rng, cls.dtype)):
             zero_point = int(rng.integers(-128, 128)) if cls.dtype == "int8" else 0
-            op = cls(**fields, count_include_pad=index % 2, input_zero_point=zero_point)
+            op = cls(**fields, act_min=low, act_max=high, count_include_pad=index % 2, input_zero_point=zero_point)
             made.append(Example(op, types))
         return made
 
@@ -136,7 +144,8 @@ class QAveragePool2D16(QAveragePool2D):
     dtype: ClassVar[str] = "int16"
 
 
-def _random(rng: np.random.Generator, dtype: str) -> list[tuple[dict[str, int], tuple[TensorType, ...]]]:
+def random_pools(rng: np.random.Generator, dtype: str) -> list[tuple[dict[str, int], tuple[TensorType, ...]]]:
+    """Geometries of random pools, and the types of their inputs."""
     made: list[tuple[dict[str, int], tuple[TensorType, ...]]] = []
     for kernel in ((2, 2), (3, 3), (1, 4), (5, 2)):
         stride = [int(v) for v in rng.integers(1, 4, 2)]
@@ -145,11 +154,10 @@ def _random(rng: np.random.Generator, dtype: str) -> list[tuple[dict[str, int], 
         after = [int(rng.integers(0, k)) for k in kernel]
         out = [(size[i] + before[i] + after[i] - kernel[i]) // stride[i] + 1 for i in (0, 1)]
         channels = int(rng.integers(1, 20))
-        low, high = integer_limits(dtype)
         fields = {
             "in_h": size[0], "in_w": size[1], "channels": channels, "out_h": out[0], "out_w": out[1],
             "kernel_h": kernel[0], "kernel_w": kernel[1], "stride_h": stride[0], "stride_w": stride[1],
-            "pad_top": before[0], "pad_left": before[1], "act_min": low, "act_max": high,
+            "pad_top": before[0], "pad_left": before[1],
         }  # fmt: skip
         made.append((fields, (TensorType((1, *size, channels), dtype),)))
     return made

@@ -1,0 +1,15 @@
+/* fully_connected_s8_mve with 4-bit weights; the stream of words as in block.h, its weights as in dot_w4.h. */
+#ifndef OCTAVO_FULLY_CONNECTED_W4_MVE_H
+#define OCTAVO_FULLY_CONNECTED_W4_MVE_H
+
+#include "fully_connected_s8_mve.h"
+
+typedef octavo_fully_connected_s8_mve_params octavo_fully_connected_w4_mve_params;
+
+OCTAVO_KERNEL void octavo_fully_connected_w4_mve(
+    const octavo_fully_connected_w4_mve_params *p, const int8_t *x, const int32_t *stream, int8_t *out)
+{
+    octavo_fully_connected_s8_mve_rows(p, x, stream, out, 1, 4);
+}
+
+#endif /* OCTAVO_FULLY_CONNECTED_W4_MVE_H */

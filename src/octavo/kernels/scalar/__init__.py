@@ -1,0 +1,1 @@
+"""Octavo: kernels for cores without SIMD."""

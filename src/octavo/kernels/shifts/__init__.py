@@ -1,0 +1,1 @@
+"""Kernels without multiplications, for weights of four bits on cores whose multiplier is slow."""
