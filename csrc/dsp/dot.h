@@ -18,8 +18,10 @@
 
 #include "simd.h"
 
-/* The assembler needs constant strides, which a compiler that optimizes finds by inlining. */
-#if OCTAVO_DSP && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* The assembler needs constant strides, which a compiler that optimizes finds by inlining, and every register: compile
+ * with -DOCTAVO_NO_ASM where frame pointers must stay, and with -Og. */
+#if OCTAVO_DSP && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) \
+    && !defined(OCTAVO_NO_ASM)
 #define OCTAVO_DSP_ASM 1
 #else
 #define OCTAVO_DSP_ASM 0

@@ -25,9 +25,9 @@
 #endif
 
 /* Whether the inner loops are in the instructions of this core; elsewhere they are plain C with the same result. */
-#if !defined(__GNUC__) || defined(__clang__) || !defined(__OPTIMIZE__)
+#if !defined(__GNUC__) || defined(__clang__) || !defined(__OPTIMIZE__) || defined(OCTAVO_NO_ASM)
 #define OCTAVO_SCALAR_ASM 0
-#elif (defined(__thumb__) && __ARM_ARCH >= 6) || defined(__riscv_mul)
+#elif (defined(__thumb__) && __ARM_ARCH >= 6) || (defined(__riscv_mul) && __riscv_xlen == 32 && !defined(__riscv_32e))
 #define OCTAVO_SCALAR_ASM 1
 #else
 #define OCTAVO_SCALAR_ASM 0

@@ -42,7 +42,7 @@ BOARDS = {
 LAYERS = {
     "": layers,
     "16x8": layers16,
-    "4-bit": lambda seed, count: layers4(seed + 2, (count + 1) // 2),
+    "4-bit": lambda seed, count: layers4(seed + 6, (count + 1) // 2),
     "float16": half_layers,
     "apart": lambda seed, count: layers_apart(seed, 3 * count),
 }

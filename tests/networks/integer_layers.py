@@ -120,6 +120,7 @@ def apart(rng: np.random.Generator) -> Layer:
     groups = 1 if kind == 0 else int(rng.integers(2, 6))
     inside, outside = (1, int(rng.integers(2, 5))) if kind == 3 else (int(v) for v in rng.integers(1, 18, 2))
     dilation_h, dilation_w = (1, 1) if kind == 1 else (int(v) for v in rng.integers(1, 4, 2))
+    dilation_h += kind == 0 and dilation_w == 1
     (h, w), (kh, kw), (sh, sw) = ((int(v) for v in rng.integers(*ends, 2)) for ends in ((1, 11), (1, 5), (1, 3)))
     top, out_h = _window(rng, h, (kh - 1) * dilation_h + 1, sh)
     left, out_w = _window(rng, w, (kw - 1) * dilation_w + 1, sw)
@@ -201,9 +202,8 @@ def mean(rng: np.random.Generator) -> Layer:
 
 
 def in_int4(rng: np.random.Generator, layer: Layer) -> Layer:
-    """A linear layer with weights of four bits, and multipliers eight times as large where they stay below one."""
-    op, moving, (w, bias, multiplier, shift), shape = _with_weights(layer, rng.integers(-7, 8, layer[2][0].shape))
-    return op, moving, [w, bias, multiplier, np.minimum(np.asarray(shift, np.int64) + 3, -1).astype(np.int8)], shape
+    """A linear layer with weights of four bits: most of them in [-7, 7]."""
+    return _with_weights(layer, rng.integers(-7, 8, layer[2][0].shape))
 
 
 def in_log2(rng: np.random.Generator, layer: Layer) -> Layer:

@@ -122,7 +122,7 @@ def sanitized_run(
     with tempfile.TemporaryDirectory(prefix="octavo-sanitize-") as name:
         folder = Path(name)
         sources = [*model_sources(c_dir), csrc_dir() / "boards/host/files.c"]
-        flags = [*WARNINGS, *machine, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+        flags = [*WARNINGS, *machine, "-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
         compile_sources("sanitizer build", host_compiler(), flags, sources, c_dir, folder / "model")
         (folder / "inputs.bin").write_bytes(np.ascontiguousarray(inputs).tobytes())
         result = invoke("sanitizer run", [str(folder / "model")], folder)

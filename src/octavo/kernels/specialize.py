@@ -111,7 +111,7 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = {
 }
 """By feature of a target and kernel of an integer operator."""
 
-_FOUR_BITS = ("dsp", "shifts")
+_FOUR_BITS = ("dsp", "mve", "shifts")
 """Features whose convolutions and fully connected layers keep weights of four bits two a byte."""
 
 Chosen = dict[tuple[str, IntegerOp], Packed | None]

@@ -23,7 +23,8 @@ __all__ = ["Conv2DApartDsp", "pack_apart", "pack_multiplied"]
 
 _MAX_ROWS = 16
 _MAX_STRIDE = 510  # int16 elements: the reach of an LDRD
-_MAX_RING = 2**16
+_MAX_RING = 2**14
+"""int16 elements: dilation by many rows would keep most of the image a second time, twice as large."""
 
 
 @dataclass(frozen=True)
