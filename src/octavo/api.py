@@ -209,7 +209,7 @@ def finetune(
     that was quantized teaches. ``teacher`` names another float network with the same inputs, or is that network's own
     graph. ``evaluation`` samples judge every epoch in integer arithmetic; without them a tenth of ``data`` does.
     ``recipe`` is octavo.train.Recipe; ``checkpoint`` a file with which interrupted training goes on, to the same
-    integers. For a loop of your own there is ``trainable``.
+    integers: remove it when the result is safe. For a loop of your own there is ``trainable``.
 
     Raises OctavoError when the data do not match, the loss is not finite, or nothing is left to train.
     """
@@ -224,8 +224,6 @@ def finetune(
     taught = _teacher(graph, teacher, labels is None)
     place = None if checkpoint is None else Path(checkpoint)
     trained = finetuned(quantized, training, held, taught, recipe, progress, place)
-    if place is not None:
-        place.unlink(missing_ok=True)
     return trained.with_(notes=(*trained.plan.notes, *notes))
 
 
@@ -235,7 +233,7 @@ def _teacher(graph: Graph, given: str | Path | Graph | None, needed: bool) -> Gr
         return graph if needed else None
     found = load(given) if isinstance(given, (str, Path)) else given
     if isinstance(found, Quantized):
-        raise OctavoError(f"teacher {given}", "is quantized", "Give a float network.")
+        raise OctavoError(f"teacher {found.graph.name}", "is quantized", "Give a float network.")
     same = [(graph.types[mine].shape, found.types[theirs].shape) for mine, theirs in _ends(graph, found)]
     if found.inputs != graph.inputs or any(mine != theirs for mine, theirs in same):
         raise OctavoError(

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavo.train.fake import fake_activation, fake_weight, rounded
+from octavo.train.fake import Ends, fake_activation, fake_weight, rounded
 
 
 def lsq(x: np.ndarray, s: float, z: int, low: int, high: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -38,7 +38,7 @@ def test_an_activation_and_its_gradients(seed: int, scale: float, zero_point: in
     tensor = torch.from_numpy(x).requires_grad_(True)
     size = torch.tensor(scale, requires_grad=True)
     zero = torch.tensor(float(zero_point), requires_grad=True)
-    y = fake_activation(tensor, size, zero, low, high)
+    y = fake_activation(tensor, size, zero, Ends(low, high))
     y.backward(torch.from_numpy(upstream))
     expected, of_x, of_s, of_z = lsq(x.astype(np.float64), scale, zero_point, low, high)
     np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-5, atol=1e-6)

@@ -15,7 +15,7 @@ from tests.train.test_module import SAMPLE, Net, quantized
 @pytest.fixture
 def module() -> Trainable:
     graph = octavo.load(seeded(Net, 0, SAMPLE), torch.zeros(1, *SAMPLE))
-    return trainable(quantized(graph, torch.randn(24, *SAMPLE), "int4"))
+    return trainable(quantized(graph, torch.randn(24, *SAMPLE, generator=torch.Generator().manual_seed(4)), "int4"))
 
 
 def flip(module: Trainable, step: int) -> None:

@@ -50,6 +50,8 @@ def finetune_folder(
         )
     made = build.manifest
     written = api.export(trained, output, str(made["name"]), str(folder / "target.toml"), str(made["optimize"]))
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     plan = trained.plan
     if json:
         emit({"finetuning": plan.verdict["finetuning"], "notes": list(plan.notes), "folder": str(output)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -58,16 +59,29 @@ def finetuned(
     def progress(step: int, steps: int, loss: float) -> None:
         stage(f"fine-tuning, loss {loss:.4f}", step, steps)
 
-    done = finetune(quantized, training.inputs, training.labels, teacher, recipe, judge, progress, checkpoint)
+    done = finetune(
+        quantized, training.inputs, training.labels, teacher, recipe, judge, progress, checkpoint, _identity(held)
+    )
     rows = _rows(done)
+    # What the trail measured is another network when an epoch is kept.
     verdict = {
-        **quantized.plan.verdict,
+        **(quantized.plan.verdict if done.best == 0 else {}),
         "finetuning": {"judged_by": len(held), "before": done.start, "epochs": rows, "kept": done.best},
     }
     notes = quantized.plan.notes
     if done.best == 0:
         notes = (*notes, "fine-tuning brought nothing: the network is the one before it")
     return done.quantized.with_(verdict=verdict, notes=notes)
+
+
+def _identity(samples: Samples) -> str:
+    """A digest of samples."""
+    digest = hashlib.sha256()
+    labels = {} if samples.labels is None else {"labels": samples.labels}
+    for name, array in sorted({**samples.inputs, **labels}.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _rows(done: Finetuned) -> list[dict[str, float]]:

@@ -15,6 +15,7 @@ __all__ = ["LiveBatchNorm", "fold"]
 
 _EPSILON = 1e-5
 _MOMENTUM = 0.1
+_VANISHING = 1e-12
 
 
 class LiveBatchNorm(nn.Module):
@@ -71,9 +72,8 @@ class LiveBatchNorm(nn.Module):
         """The same with the statistics of all processes' batches, which are of one size."""
         axes = tuple(range(u.ndim - 1))
         count = u.numel() // u.shape[-1] * distributed.get_world_size()
-        sums = _AllReduced.apply(torch.stack([u.sum(axes), u.square().sum(axes)]))  # type: ignore[no-untyped-call]
-        mean = sums[0] / count
-        variance = (sums[1] / count - mean.square()).clamp_min(0)
+        mean = _summed(u.sum(axes)) / count
+        variance = _summed((u - mean).square().sum(axes)) / count
         with torch.no_grad():
             self.mean.lerp_(mean, _MOMENTUM)
             self.variance.lerp_(variance * (count / max(count - 1, 1)), _MOMENTUM)
@@ -96,15 +96,22 @@ def fold(norm: LiveBatchNorm, encoding: QParams, integers: Array, axis: int) -> 
     """The layer's encoding, integers and bias with the batch norm in them.
 
     A channel's factor goes into its scale, its sign into its integers: they stay what training saw. A channel whose
-    factor is zero gets integers of zero.
+    factor vanishes gets integers of zero.
     """
     factor = norm.factor().double().cpu().numpy()
+    factor = np.where(np.abs(factor) < _VANISHING, 0.0, factor)
     shape = [1] * integers.ndim
     shape[axis] = factor.size
     signed = integers * np.sign(factor).astype(np.int8).reshape(shape)
     magnitude = np.where(factor == 0, 1.0, np.abs(factor))
     scale = (encoding.scale.astype(np.float64) * magnitude).astype(np.float32)
     return replace(encoding, scale=scale), signed, norm.shift().double().cpu().numpy()
+
+
+def _summed(x: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, differentiable."""
+    total: torch.Tensor = _AllReduced.apply(x)  # type: ignore[no-untyped-call]
+    return total
 
 
 def _several() -> bool:

@@ -42,8 +42,11 @@ def save(checkpoint: Checkpoint, state: State) -> None:
         raise _refusal(checkpoint, f"cannot be written ({error})") from error
 
 
-def resume(checkpoint: Checkpoint, state: State) -> bool:
-    """Bring a fresh state to where the file is; False without a file. OctavoError when it belongs to other work."""
+def resume(checkpoint: Checkpoint, state: State, each: int) -> bool:
+    """Bring a fresh state to where the file is; False without a file. OctavoError when it belongs to other work.
+
+    ``each`` is the number of steps of an epoch.
+    """
     if not checkpoint.path.exists():
         return False
     try:
@@ -56,7 +59,8 @@ def resume(checkpoint: Checkpoint, state: State) -> bool:
         raise _refusal(checkpoint, "was written for another model, other data or other settings")
     try:
         _restore(state, said, tensors)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        _check(state, each)
+    except (KeyError, ValueError, TypeError, RuntimeError, OctavoError) as error:
         raise _refusal(checkpoint, f"is damaged ({error})") from error
     return True
 
@@ -67,6 +71,8 @@ def _restore(state: State, said: Mapping[str, str], tensors: Tensors) -> None:
     for index, parameter in enumerate(_learned(state)):
         moments = _under(tensors, f"optimizer/{index}")
         if moments:
+            if any(value.shape not in ((), parameter.shape) for value in moments.values()):
+                raise ValueError(f"moments of parameter {index}")
             # Adam counts its steps on the CPU.
             kept = {key: value if key == "step" else value.to(parameter.device) for key, value in moments.items()}
             state.optimizer.state[parameter] = kept
@@ -75,6 +81,18 @@ def _restore(state: State, said: Mapping[str, str], tensors: Tensors) -> None:
     state.epochs = [Epoch(**epoch) for epoch in json.loads(said["epochs"])]
     if state.best:
         state.quantized = _best(state.quantized, tensors)
+
+
+def _check(state: State, each: int) -> None:
+    """ValueError for what no training can have come to."""
+    done = len(state.epochs)
+    if not done * each <= state.step <= (done + 1) * each or not 0 <= state.best <= done:
+        raise ValueError(f"step {state.step} after {done} epochs, the best {state.best}")
+    numbers = [value for epoch in state.epochs for value in asdict(epoch).values()]
+    if not all(isinstance(value, (int, float)) for value in (state.total, *numbers)):
+        raise ValueError("epochs that are no numbers")
+    if state.step and not state.optimizer.state:
+        raise ValueError("no state of the optimizer")
 
 
 def _of_modules(state: State) -> Tensors:

@@ -14,8 +14,10 @@ from torch import nn
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
-from octavo.ir.plan import Quantized
+from octavo.ir.plan import Quantized, graph_digest
+from octavo.ops import Softmax
 from octavo.quant.rounding.checkpoint import Checkpoint
+from octavo.run.float_run import check_inputs
 from octavo.train.checkpoint import resume, save
 from octavo.train.distill import Teacher, feature_loss, logit_loss
 from octavo.train.module import Trainable, trainable
@@ -50,12 +52,15 @@ def finetune(
     judge: Judge | None = None,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
+    judged_by: str = "",
 ) -> Finetuned:
     """Train a quantized network with its quantizers in the loop; the integers of the best epoch come back.
 
     ``inputs`` are float arrays [N, ...] by name in the graph's axis order. With ``labels`` int [N] the loss is cross
     entropy, with a ``teacher`` (the float network; no labels needed) its outputs' divergence, with both their sum.
-    ``judge`` gives a network's score, larger is better; the last epoch counts without. ``progress(step, steps, loss)``.
+    ``judge`` gives a network's score, larger is better; the last epoch counts without. ``judged_by`` says what it
+    judges by, so that a checkpoint is for the same. ``progress(step, steps, loss)``. Of a network that ends in a
+    Softmax the loss sees what goes into it.
 
     ``checkpoint`` is a file that is written as training goes on, from which the same call goes on: to the same weights,
     bit for bit. The caller removes it. The same arguments give the same integers on one machine with one number of
@@ -63,12 +68,14 @@ def finetune(
     """
     if labels is None and teacher is None:
         raise OctavoError("finetune", "has nothing to learn from", "Give labels, or a teacher.")
-    count = len(next(iter(inputs.values())))
+    count = check_inputs(quantized.graph, inputs)
+    _check_labels(quantized.graph, labels, count)
     each = max(1, count // recipe.batch)
     state = _begin(quantized, recipe)
     known = dict(inputs) if labels is None else {**inputs, "labels": np.asarray(labels)}
-    saved = None if checkpoint is None else Checkpoint.of(checkpoint, quantized, known, repr((recipe, teacher is None)))
-    if saved is None or not resume(saved, state):
+    work = repr((recipe, None if teacher is None else graph_digest(teacher), judged_by))
+    saved = None if checkpoint is None else Checkpoint.of(checkpoint, quantized, known, work)
+    if saved is None or not resume(saved, state, each):
         state.start = math.nan if judge is None else judge(quantized)
     scores = [state.start, *(epoch.score for epoch in state.epochs)]
     loss_of = _Loss(state.module, teacher, recipe)
@@ -98,6 +105,24 @@ def _given_up(scores: list[float], patience: int | None) -> bool:
     return max(scores[-patience:]) <= max(scores[:-patience])
 
 
+def _check_labels(graph: Graph, labels: Array | None, count: int) -> None:
+    if labels is None:
+        return
+    given, classes = np.asarray(labels), graph.types[graph.outputs[0]].size
+    if given.shape != (count,) or given.dtype.kind not in "iu":
+        raise OctavoError(
+            "labels", f"are {given.dtype}{list(given.shape)} for {count} samples", "Give one integer each."
+        )
+    if given.min() < 0 or given.max() >= classes:
+        raise OctavoError("labels", f"are not in 0 to {classes - 1}", "Number the classes as the network does.")
+
+
+def _logits(graph: Graph) -> str:
+    """The first output, or what a Softmax makes it of."""
+    made = graph.producers().get(graph.outputs[0])
+    return made.inputs[0] if made is not None and isinstance(made.op, Softmax) else graph.outputs[0]
+
+
 @dataclass(frozen=True, eq=False)
 class _Loss:
     """The loss of a batch."""
@@ -107,17 +132,19 @@ class _Loss:
     recipe: Recipe
 
     def __call__(self, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor | None) -> torch.Tensor:
-        recipe, module = self.recipe, self.module
-        features = module.feature_names() if recipe.features and self.teacher is not None else ()
-        output, inside = module.run(inputs, features)
+        recipe, module, teacher = self.recipe, self.module, self.teacher
+        features = module.feature_names() if recipe.features and teacher is not None else ()
+        logits = _logits(module.graph)
+        _, inside = module.run(inputs, {*features, logits})
         terms = []
         if labels is not None:
-            terms.append(nn.functional.cross_entropy(output.flatten(1), labels))
-        if self.teacher is not None:
-            wanted, known = Teacher(self.teacher, features)(inputs)
-            terms.append(logit_loss(output, wanted, recipe.temperature))
+            terms.append(nn.functional.cross_entropy(inside[logits].flatten(1), labels))
+        if teacher is not None:
+            wanted = _logits(teacher)
+            _, known = Teacher(teacher, (*features, wanted))(inputs)
+            terms.append(logit_loss(inside[logits], known[wanted], recipe.temperature))
             if features:
-                terms.append(recipe.features * feature_loss(inside, known))
+                terms.append(recipe.features * feature_loss(inside, {name: known[name] for name in features}))
         if recipe.dampen:
             terms.append(recipe.dampen * dampening(module))
         return torch.stack(terms).sum()

@@ -8,11 +8,11 @@ from octavo.ir.graph import Graph, Node
 from octavo.num.qparams import QParams
 from octavo.ops import AveragePool2D, Mean
 from octavo.ops.integer import mean_parameters
-from octavo.train.fake import PLACES
+from octavo.train.fake import PLACES, Rounding
 
-__all__ = ["few", "fixed_places", "places_of_multiplier"]
+__all__ = ["few", "places_of_multiplier", "plain_rounding"]
 
-_FEW = 7
+_FEW = 10
 
 
 def places_of_multiplier(multiplier: torch.Tensor) -> torch.Tensor:
@@ -20,16 +20,17 @@ def places_of_multiplier(multiplier: torch.Tensor) -> torch.Tensor:
     return -torch.frexp(multiplier).exponent.clamp(-PLACES, 0).to(multiplier.dtype)
 
 
-def few(places: torch.Tensor) -> torch.Tensor | None:
-    """The places where some are so few that the first rounding is seen."""
-    return places if int(places.min()) <= _FEW else None
+def few(places: torch.Tensor) -> Rounding:
+    """Rounding to these places first, where some are so few that it is seen."""
+    return Rounding(places) if int(places.min()) <= _FEW else Rounding()
 
 
-def fixed_places(graph: Graph, node: Node, x: QParams, y: QParams) -> int | None:
-    """Of nodes without weights: a mean's; an average pool divides exactly and rounds half away from zero, once."""
+def plain_rounding(graph: Graph, node: Node, x: QParams, y: QParams, device: torch.device) -> Rounding:
+    """Of nodes without weights: int8 means round twice, average pools divide integers with the zero point in them."""
     if isinstance(node.op, AveragePool2D):
-        return PLACES
-    if isinstance(node.op, Mean):
-        count = graph.types[node.inputs[0]].size // graph.types[node.outputs[0]].size
-        return min(-mean_parameters(x, y, count)["shift"], PLACES)
-    return None
+        return Rounding(raw=True)
+    if not isinstance(node.op, Mean) or y.dtype != "int8":
+        return Rounding()
+    count = graph.types[node.inputs[0]].size // graph.types[node.outputs[0]].size
+    places = min(max(-mean_parameters(x, y, count)["shift"], 0), PLACES)
+    return few(torch.tensor([float(places)], device=device))

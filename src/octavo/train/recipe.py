@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from octavo.errors import OctavoError
+from octavo.quant.rounding.reconstruct import check_device
 
 __all__ = ["DEFAULT", "Recipe"]
 
@@ -47,17 +48,25 @@ class Recipe:
                 ("epochs", self.epochs >= 1),
                 ("batch", self.batch >= 1),
                 ("rate", 0 < self.rate < math.inf),
+                ("seed", self.seed >= 0),
+                ("batch_norm", self.batch_norm in ("fold", "keep")),
+                ("hold_oscillating", self.hold_oscillating is None or 0 <= self.hold_oscillating <= 1),
                 ("weight_decay", self.weight_decay >= 0),
                 ("warm_up", 0 <= self.warm_up < 1),
                 ("temperature", self.temperature > 0),
-                ("features", self.features >= 0),
-                ("dampen", self.dampen >= 0),
+                ("features", 0 <= self.features < math.inf),
+                ("dampen", 0 <= self.dampen < math.inf),
                 ("patience", self.patience is None or self.patience >= 1),
             )
             if not fine
         ]
         if wrong:
-            raise OctavoError(f"{wrong[0]} {getattr(self, wrong[0])}", "is out of range", "Use a positive number.")
+            raise OctavoError(
+                f"{wrong[0]} {getattr(self, wrong[0])}",
+                "is out of range",
+                "octavo finetune --help says what is allowed.",
+            )
+        check_device(self.device)
 
     def share(self, step: int, steps: int) -> float:
         """The learning rate of a step over its peak."""

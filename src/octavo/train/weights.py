@@ -46,7 +46,7 @@ class TrainedWeight(nn.Module):
     factors: torch.Tensor
     start: torch.Tensor
 
-    def __init__(self, quantized: Quantized, node: Node, learn_scale: bool) -> None:
+    def __init__(self, quantized: Quantized, node: Node, learned: bool, learn_scale: bool) -> None:
         super().__init__()
         op = node.op
         assert isinstance(op, Op) and op.weight is not None
@@ -58,17 +58,17 @@ class TrainedWeight(nn.Module):
         self.register_buffer(
             "start", self._broadcast(torch.from_numpy(np.array(self.encoding.scale)), real.ndim), False
         )
-        self.log_factor = nn.Parameter(torch.zeros_like(self.start), requires_grad=learn_scale)
+        self.log_factor = nn.Parameter(torch.zeros_like(self.start), requires_grad=learned and learn_scale)
         # Formats with powers of two keep them.
         self.powers = power_of_two(self.encoding.scale)
         levels = self.encoding.levels
         factors = _spread_factors(levels, real.shape, self.axis) if isinstance(levels, Grouped) else torch.ones(())
-        self.register_buffer("factors", factors, persistent=False)
+        self.register_buffer("factors", factors)
         with torch.no_grad():
             scale = self.start
             ratio = real / scale
             at_home = self.nearest(ratio) == integers
-            self.master = nn.Parameter(torch.where(at_home, real, integers * scale))
+            self.master = nn.Parameter(torch.where(at_home, real, integers * scale), requires_grad=learned)
 
     def _broadcast(self, values: torch.Tensor, ndim: int) -> torch.Tensor:
         shape = [1] * ndim
