@@ -102,7 +102,7 @@ def check_inside(module: Trainable, q: Quantized, samples: torch.Tensor) -> None
         differs = (seen[node.outputs[0]] - wanted).abs() / float(encoding.scale[0])
         wide, ends = encoding.dtype == "int16", node.outputs[0] in q.graph.outputs
         assert differs.max() < (9 if wide else 2.5), node.kind
-        assert wide or (differs > 0.5).float().mean() < (0.06 if ends else 0.01), node.kind
+        assert wide or (differs > 0.5).float().mean() < (0.06 if ends else 0.03), node.kind
 
 
 @pytest.mark.parametrize("format", ["affine", "symmetric", "power-of-two", "16x8", "int4"])
