@@ -20,6 +20,7 @@ from benchmarks import (
     speed,
     steps,
     streaming,
+    training,
 )
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "instructions": instructions.main,
     "kernels": kernels.main,
     "speed": speed.main,
+    "training": training.main,
 }
 
 

@@ -1,6 +1,7 @@
 """What each rung does to a MobileNetV3-small-style network: hard-swish and squeeze-and-excite, trained on CIFAR-10.
 
-The network is the one that ``examples/mobilenet_v3_small/train.py`` wrote into the folder that OCTAVO_MOBILENET names.
+The network is the one that ``examples/cifar10/train.py --network mobilenet_v3_small`` wrote into the folder that
+OCTAVO_MOBILENET names.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> None:
     """A row for each format and rung, on all test images."""
     folder = Path(os.environ.get("OCTAVO_MOBILENET", "mobilenet_v3_small"))
     if not (folder / "model.onnx").is_file():
-        print(f"skipped: no {folder}/model.onnx; train it: python examples/mobilenet_v3_small/train.py")
+        print(f"skipped: no {folder}/model.onnx; examples/cifar10/train.py --network mobilenet_v3_small makes it")
         return
     graph = api.load(folder / "model.onnx")
     assert not isinstance(graph, Quantized)

@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING, Any
 from octavo.errors import OctavoError
 
 if TYPE_CHECKING:
-    from octavo.api import Budget, compare, export, load, quantize
+    from octavo.api import Budget, compare, export, finetune, load, quantize, trainable
     from octavo.bundles import bundle
 
 __version__ = "0.1.0"
 
-__all__ = ["Budget", "OctavoError", "__version__", "bundle", "compare", "export", "load", "quantize"]
+__all__ = [
+    "Budget",
+    "OctavoError",
+    "__version__",
+    "bundle",
+    "compare",
+    "export",
+    "finetune",
+    "load",
+    "quantize",
+    "trainable",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import the API on first use, so that ``octavo --help`` need not wait for torch."""
-    if name in ("Budget", "compare", "export", "load", "quantize"):
+    if name in ("Budget", "compare", "export", "finetune", "load", "quantize", "trainable"):
         from octavo import api
 
         return getattr(api, name)

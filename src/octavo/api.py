@@ -16,6 +16,7 @@ from octavo.package import export
 from octavo.passes import normalize
 from octavo.pipeline import climb, gather, split, without_calibration
 from octavo.pipeline.choices import Choices
+from octavo.pipeline.finetuned import finetuned, hold_out
 from octavo.pipeline.layers import with_layers
 from octavo.pipeline.learned import RECONSTRUCTION
 from octavo.pipeline.mixed import Mixing
@@ -27,11 +28,13 @@ from octavo.quant.quantize import Scheme
 from octavo.quant.rounding import Reconstruction
 from octavo.quant.rounding.checkpoint import Checkpoint
 from octavo.targets import load_target
+from octavo.train import Recipe, trainable
+from octavo.train.recipe import DEFAULT
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Budget", "compare", "export", "load", "quantize"]
+__all__ = ["Budget", "compare", "export", "finetune", "load", "quantize", "trainable"]
 
 
 def load(
@@ -187,3 +190,59 @@ def quantize(
     if place is not None and any(row["rung"] == RECONSTRUCTION for row in quantized.plan.trail):
         place.unlink(missing_ok=True)
     return quantized
+
+
+def finetune(
+    quantized: Quantized,
+    data: Iterable[Batch] | Batch,
+    labels: Array | None = None,
+    evaluation: Batch | None = None,
+    evaluation_labels: Array | None = None,
+    teacher: str | Path | Graph | None = None,
+    recipe: Recipe = DEFAULT,
+    checkpoint: str | Path | None = None,
+    progress: Stage = silent,
+) -> Quantized:
+    """Train a quantized network with its quantizers in the loop; the integers of the best epoch come back.
+
+    ``data`` are training samples as the network takes them, with ``labels`` int [N] or without: then the float network
+    that was quantized teaches. ``teacher`` names another float network with the same inputs, or is that network's own
+    graph. ``evaluation`` samples judge every epoch in integer arithmetic; without them a tenth of ``data`` does.
+    ``recipe`` is octavo.train.Recipe; ``checkpoint`` a file with which interrupted training goes on, to the same
+    integers: remove it when the result is safe. For a loop of your own there is ``trainable``.
+
+    Raises OctavoError when the data do not match, the loss is not finite, or nothing is left to train.
+    """
+    if not isinstance(quantized, Quantized):
+        raise OctavoError("finetune", f"got a {type(quantized).__name__}", "Quantize the network first.")
+    graph = quantized.graph
+    samples, notes = gather(graph, data, labels)
+    if evaluation is None:
+        training, held = hold_out(samples, recipe.seed)
+    else:
+        training, held = samples, gather(graph, evaluation, evaluation_labels)[0]
+    taught = _teacher(graph, teacher, labels is None)
+    place = None if checkpoint is None else Path(checkpoint)
+    trained = finetuned(quantized, training, held, taught, recipe, progress, place)
+    return trained.with_(notes=(*trained.plan.notes, *notes))
+
+
+def _teacher(graph: Graph, given: str | Path | Graph | None, needed: bool) -> Graph | None:
+    """The float network that teaches, with the student's inputs and classes."""
+    if given is None:
+        return graph if needed else None
+    found = load(given) if isinstance(given, (str, Path)) else given
+    if isinstance(found, Quantized):
+        raise OctavoError(f"teacher {found.graph.name}", "is quantized", "Give a float network.")
+    same = [(graph.types[mine].shape, found.types[theirs].shape) for mine, theirs in _ends(graph, found)]
+    if found.inputs != graph.inputs or any(mine != theirs for mine, theirs in same):
+        raise OctavoError(
+            f"teacher {found.name}",
+            "has other inputs or another first output than the network",
+            "Give a float network with the same names and shapes.",
+        )
+    return found
+
+
+def _ends(graph: Graph, other: Graph) -> Iterable[tuple[str, str]]:
+    return zip((*graph.inputs, graph.outputs[0]), (*other.inputs, other.outputs[0]), strict=False)

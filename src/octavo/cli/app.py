@@ -185,6 +185,54 @@ def bundle_command(
     bundle_folders(folders, output, name, together or (), json)
 
 
+@app.command("finetune")
+def finetune_command(
+    folder: Folder,
+    train: Annotated[Path, typer.Option(help="Samples to learn from, best with labels.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
+    evaluation: Evaluation = None,
+    teacher: Annotated[Optional[Path], typer.Option(help="A float network that teaches, too.")] = None,  # noqa: UP045
+    distill: Annotated[bool, typer.Option("--distill", help="The network's own float form teaches, too.")] = False,
+    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 64,
+    rate: Annotated[float, typer.Option(help="Peak learning rate of Adam.")] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(min=0.0)] = 0.0,
+    batch_norm: Annotated[str, typer.Option(help="fold, or keep: live batch norms, folded at the end.")] = "fold",
+    freeze_after: Annotated[
+        Optional[int], typer.Option(min=0, help="Step from which kept batch norms hold their statistics.")  # noqa: UP045
+    ] = None,
+    freeze: Annotated[Optional[list[str]], typer.Option(help="A layer that stays; may be given again.")] = None,  # noqa: UP045
+    learn_zero_points: Annotated[bool, typer.Option("--learn-zero-points")] = False,
+    hold_scales: Annotated[bool, typer.Option("--hold-scales", help="Scales stay as they are.")] = False,
+    features: Annotated[float, typer.Option(min=0.0, help="Weight of the values inside, with a teacher.")] = 0.0,
+    dampen: Annotated[float, typer.Option(min=0.0, help="Weight of the term against oscillations.")] = 0.0,
+    hold_oscillating: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0.0, max=1.0, help="Hold weights that turn back in more than this share of the steps."),
+    ] = None,
+    patience: Annotated[
+        Optional[int], typer.Option(min=1, help="Stop after so many epochs without improvement.")  # noqa: UP045
+    ] = None,
+    checkpoint: Annotated[
+        Optional[Path], typer.Option(help="File with which interrupted training goes on.")  # noqa: UP045
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(min=0, help="Of the order of the samples.")] = 0,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Train a compiled network with its quantizers in the loop, and compile the best epoch."""
+    from octavo.cli.finetune import finetune_folder
+
+    recipe = {
+        "epochs": epochs, "batch": batch, "rate": rate, "weight_decay": weight_decay, "batch_norm": batch_norm,
+        "freeze_after": freeze_after, "freeze": tuple(freeze or ()), "learn_zero_points": learn_zero_points,
+        "learn_scales": not hold_scales, "features": features, "dampen": dampen, "hold_oscillating": hold_oscillating,
+        "patience": patience, "device": device, "seed": seed,
+    }  # fmt: skip
+    finetune_folder(folder, output, train, evaluation, teacher, distill, checkpoint, recipe, config, json)
+
+
 @app.command("eval")
 def eval_command(
     folder: Folder,

@@ -39,6 +39,7 @@ __all__ = [
     "profile_build",
     "quantize_model",
     "run_build",
+    "samples_of",
 ]
 
 # How to quantize, by the keywords of octavo.quantize; without a meaning for a model that is quantized already.
@@ -183,9 +184,14 @@ def _story(quantized: Quantized) -> dict[str, Any]:
     return {"trail": list(plan.trail), "verdict": dict(plan.verdict), "notes": list(plan.notes)}
 
 
+def samples_of(path: Path, config: Path | None) -> Dataset:
+    """Samples of a data set with the preprocessing of --config."""
+    return load_dataset(path, _preprocessing(_config(config)))
+
+
 def calibration_data(path: Path, config: Path | None, samples: int | None) -> Dataset:
     """The samples of --calibration with the preprocessing of --config."""
-    return _some(load_dataset(path, _preprocessing(_config(config))), samples)
+    return _some(samples_of(path, config), samples)
 
 
 def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
@@ -281,7 +287,7 @@ def _summary(build: Build) -> dict[str, Any]:
 def evaluate_build(folder: Path, data: Path, samples: int | None, config: Path | None, json: bool) -> None:
     """Float against integer over a data set."""
     build = Build.open(folder)
-    dataset = _some(load_dataset(data, _preprocessing(_config(config))), samples)
+    dataset = _some(samples_of(data, config), samples)
     with progress("evaluating", len(dataset)) as advance:
         result = evaluate(build, dataset.inputs, dataset.labels, advance)
     document = {

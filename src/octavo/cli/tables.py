@@ -23,6 +23,7 @@ __all__ = [
     "drawn",
     "effects",
     "evaluation",
+    "finetuned",
     "formats",
     "layer_effects",
     "layers",
@@ -96,6 +97,25 @@ def story(plan: QuantPlan) -> None:
             ]
         sqnr = "no noise" if report["sqnr_db"] is None else f"SQNR {report['sqnr_db']:.2f} dB"
         _CONSOLE.print(f"On {report['samples']} samples that no rung has seen: {', '.join([*said, sqnr])}")
+    for note in plan.notes:
+        _CONSOLE.print(f"note: {note}", style="yellow")
+
+
+def finetuned(plan: QuantPlan) -> None:
+    """Epoch by epoch, and which was kept."""
+    story = plan.verdict["finetuning"]
+    table = _table("epoch", "loss", "score", "oscillating", "seconds", title="Fine-tuning")
+    table.add_row("before", "-", f"{story['before']:.2%}", "-", "-")
+    for number, row in enumerate(story["epochs"], 1):
+        table.add_row(
+            f"{number}{' (kept)' if number == story['kept'] else ''}",
+            f"{row['loss']:.4f}",
+            f"{row['score']:.2%}",
+            f"{row['oscillating']:.2%}",
+            f"{row['seconds']:.1f}",
+        )
+    _CONSOLE.print(table)
+    _CONSOLE.print(f"Judged in integers by {story['judged_by']:,} samples.")
     for note in plan.notes:
         _CONSOLE.print(f"note: {note}", style="yellow")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -66,6 +66,10 @@ class QuantPlan:
     def __post_init__(self) -> None:
         for attribute in ("qparams", "groups", "reasons", "integers", "biases"):
             object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
+
+    def __reduce__(self) -> Any:
+        values = (getattr(self, field.name) for field in fields(self))
+        return QuantPlan, tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
 
 
 def make_plan(

@@ -50,7 +50,7 @@ class Checkpoint:
             digest.update(encoding.scale.tobytes() + encoding.zero_point.tobytes())
         for arrays in (quantized.plan.integers, quantized.plan.biases, inputs):
             for name in sorted(arrays):
-                digest.update(name.encode())
+                digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
                 digest.update(np.ascontiguousarray(arrays[name]).tobytes())
         return Checkpoint(path, digest.hexdigest())
 

@@ -28,7 +28,7 @@ from octavo.quant.rounding.windows import layout_of, learned_layout, refusals
 from octavo.quant.simulate import fake_quantize
 from octavo.run.float_run import Tap, float_run
 
-__all__ = ["ADAROUND", "Reconstruction", "Step", "reconstruct"]
+__all__ = ["ADAROUND", "Reconstruction", "Step", "check_device", "reconstruct"]
 
 Tensors = Mapping[str, torch.Tensor]
 _CHUNK = 20
@@ -37,6 +37,15 @@ _BETA = (20.0, 2.0)
 _WORK = 4e8
 _PER_ELEMENT = 60
 _FEWEST = 10
+
+
+def check_device(device: str) -> None:
+    """OctavoError unless it is cpu, or a GPU that is there."""
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise OctavoError(f"device {device}", "is unknown", "Use cpu, cuda or cuda:1.")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise OctavoError(f"device {device}", "is not there", "Use device cpu.")
 
 
 @dataclass(frozen=True)
@@ -68,11 +77,7 @@ class Reconstruction:
             )
         if self.rounding not in RELAXATIONS:
             raise OctavoError(f"rounding {self.rounding}", "is unknown", f"Use one of {', '.join(RELAXATIONS)}.")
-        kind, _, number = self.device.partition(":")
-        if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
-            raise OctavoError(f"device {self.device}", "is unknown", "Use cpu, cuda or cuda:1.")
-        if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-            raise OctavoError(f"device {self.device}", "is not there", "Use device cpu.")
+        check_device(self.device)
 
 
 ADAROUND = Reconstruction(layers=1, rate=0.1, rounding="soft", drop=0.0, scales=False)

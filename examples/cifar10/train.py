@@ -1,8 +1,8 @@
-"""Train MobileNetV3-small on CIFAR-10 and export it for ``octavo compile``.
+"""Train a small network on CIFAR-10 and export it for ``octavo compile``.
 
 Usage::
 
-    python examples/mobilenet_v3_small/train.py --output mobilenet_v3_small
+    python examples/cifar10/train.py --network resnet8 --output resnet8
 
 The data are ``train.npz`` and ``test.npz``, each with ``jpeg`` (the bytes of all images), ``offsets`` (image i is
 ``jpeg[offsets[i]:offsets[i + 1]]``) and ``labels``; they are looked for in ``cifar10/`` under ``OCTAVO_DATA``. The same
@@ -24,12 +24,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from network import MobileNetV3Small
+from mobilenet_v2 import MobileNetV2
+from mobilenet_v3 import MobileNetV3Small
 from numpy.typing import NDArray
 from PIL import Image
+from resnet8 import ResNet8
 from safetensors.torch import save_file
+from torch import nn
 
 Bytes = NDArray[np.uint8]
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "resnet8": ResNet8,
+    "mobilenet_v2": MobileNetV2,
+    "mobilenet_v3_small": MobileNetV3Small,
+}
 
 SIDE = 32
 MARGIN = 4
@@ -102,7 +111,7 @@ def rate(step: int, steps: int, recipe: Recipe) -> float:
     return done / rise if done < rise else 0.5 * (1 + math.cos(math.pi * (done - rise) / (1 - rise)))
 
 
-def train(network: MobileNetV3Small, training: Split, test: Split, recipe: Recipe, device: torch.device) -> None:
+def train(network: nn.Module, training: Split, test: Split, recipe: Recipe, device: torch.device) -> None:
     """Train in place: SGD with Nesterov momentum, cross entropy with smoothed labels. Norms and biases do not decay."""
     generator = np.random.default_rng(recipe.seed)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -131,7 +140,7 @@ def train(network: MobileNetV3Small, training: Split, test: Split, recipe: Recip
         print(line, flush=True)
 
 
-def count_correct(network: MobileNetV3Small, split: Split, device: torch.device) -> int:
+def count_correct(network: nn.Module, split: Split, device: torch.device) -> int:
     """Count the images whose largest logit is at the label."""
     network.eval()
     correct = 0
@@ -142,7 +151,7 @@ def count_correct(network: MobileNetV3Small, split: Split, device: torch.device)
     return correct
 
 
-def save(output: Path, network: MobileNetV3Small, training: Split, test: Split) -> None:
+def save(output: Path, network: nn.Module, training: Split, test: Split) -> None:
     """Write the weights, the ONNX model, and samples for calibration and evaluation; each file appears whole."""
     cpu = torch.device("cpu")
     network.to(cpu, memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
@@ -161,7 +170,7 @@ def save(output: Path, network: MobileNetV3Small, training: Split, test: Split) 
             path.replace(output / path.name)
 
 
-def export_onnx(network: MobileNetV3Small, path: Path) -> None:
+def export_onnx(network: nn.Module, path: Path) -> None:
     """Write the network as ONNX, opset 17, for any batch."""
     torch.onnx.export(
         network,
@@ -177,7 +186,8 @@ def export_onnx(network: MobileNetV3Small, path: Path) -> None:
 
 def main() -> None:
     """Train, measure, save."""
-    parser = argparse.ArgumentParser(description="Train MobileNetV3-small on CIFAR-10.")
+    parser = argparse.ArgumentParser(description="Train a small network on CIFAR-10.")
+    parser.add_argument("--network", choices=NETWORKS, required=True)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with train.npz and test.npz")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
@@ -192,7 +202,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(recipe.seed)
     training, test = read_split(options.data / "train.npz"), read_split(options.data / "test.npz")
-    network = MobileNetV3Small()
+    network = NETWORKS[options.network]()
     print(f"{sum(p.numel() for p in network.parameters()):,} parameters, {len(training.labels):,} images", flush=True)
     train(network, training, test, recipe, device)
     save(options.output, network, training, test)

@@ -1,4 +1,4 @@
-"""The MobileNetV3-small example trains, exports what it trained, and quantizes to the same integers everywhere."""
+"""The CIFAR-10 example trains, exports what it trained, and quantizes to the same integers everywhere."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import octavo
-from examples.mobilenet_v3_small.network import BLOCKS, MobileNetV3Small
+from examples.cifar10.mobilenet_v3 import BLOCKS, MobileNetV3Small
 from octavo.device.host import HostModel
 from octavo.ir.graph import Graph
 from octavo.run.float_run import float_run, to_graph_layout
 from octavo.run.integer_run import integer_run
 from tests.oracles.tflm import run_tflm
 
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "mobilenet_v3_small" / "train.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "cifar10" / "train.py"
 
 
 def write_images(path: Path, count: int, rng: np.random.Generator) -> None:
@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_images(data / "train.npz", 128, rng)
     write_images(data / "test.npz", 16, rng)
     command = [sys.executable, str(SCRIPT), "--data", str(data), "--output", str(data / "out")]
-    options = ["--epochs", "1", "--threads", "1"]
+    options = ["--network", "mobilenet_v3_small", "--epochs", "1", "--threads", "1"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "epoch   1/1" in done.stdout

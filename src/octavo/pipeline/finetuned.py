@@ -1,0 +1,91 @@
+"""Fine-tuning as a step of the pipeline: samples are split, every epoch is judged in integers, the trail tells."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Graph
+from octavo.ir.plan import Quantized
+from octavo.pipeline.measure import measure, reference_outputs
+from octavo.pipeline.rung import Stage
+from octavo.pipeline.samples import Samples
+from octavo.train import Finetuned, Recipe, finetune
+
+__all__ = ["finetuned", "hold_out"]
+
+_SHARE = 0.1
+_FEWEST = 20
+
+
+def hold_out(samples: Samples, seed: int) -> tuple[Samples, Samples]:
+    """Nine tenths to train on, one tenth that judges the epochs; OctavoError when that would be too few."""
+    count = len(samples)
+    judging = round(_SHARE * count)
+    if judging < _FEWEST:
+        raise OctavoError(
+            f"{count} samples",
+            f"leave {judging} of them to judge by",
+            f"Give {round(_FEWEST / _SHARE)} or more, or samples of their own for the evaluation.",
+        )
+    order = np.random.default_rng((seed, count)).permutation(count)
+    return samples.take(np.sort(order[judging:])), samples.take(np.sort(order[:judging]))
+
+
+def finetuned(
+    quantized: Quantized,
+    training: Samples,
+    held: Samples,
+    teacher: Graph | None,
+    recipe: Recipe,
+    stage: Stage,
+    checkpoint: Path | None = None,
+) -> Quantized:
+    """Train on some samples and keep the epoch whose integers are best on others.
+
+    ``held`` judge by accuracy if they have labels, else by agreement with the float network. The verdict's
+    ``finetuning`` holds a row for each epoch and says which was kept.
+    """
+    reference = reference_outputs(quantized.graph, held)
+
+    def judge(network: Quantized) -> float:
+        stage("validating in integers", 0, None)
+        found = measure(network, held, reference, exact=True)
+        return found.agreement if found.accuracy is None else found.accuracy
+
+    def progress(step: int, steps: int, loss: float) -> None:
+        stage(f"fine-tuning, loss {loss:.4f}", step, steps)
+
+    done = finetune(
+        quantized, training.inputs, training.labels, teacher, recipe, judge, progress, checkpoint, _identity(held)
+    )
+    rows = _rows(done)
+    # What the trail measured is another network when an epoch is kept.
+    verdict = {
+        **(quantized.plan.verdict if done.best == 0 else {}),
+        "finetuning": {"judged_by": len(held), "before": done.start, "epochs": rows, "kept": done.best},
+    }
+    notes = quantized.plan.notes
+    if done.best == 0:
+        notes = (*notes, "fine-tuning brought nothing: the network is the one before it")
+    return done.quantized.with_(verdict=verdict, notes=notes)
+
+
+def _identity(samples: Samples) -> str:
+    """A digest of samples."""
+    digest = hashlib.sha256()
+    labels = {} if samples.labels is None else {"labels": samples.labels}
+    for name, array in sorted({**samples.inputs, **labels}.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _rows(done: Finetuned) -> list[dict[str, float]]:
+    return [
+        {"loss": epoch.loss, "score": epoch.score, "oscillating": epoch.oscillating, "seconds": epoch.seconds}
+        for epoch in done.epochs
+    ]

@@ -1,0 +1,353 @@
+"""A quantized network as a torch module that trains: what it computes is what the integer network computes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from octavo.errors import OctavoError
+from octavo.ir.graph import Graph, Node
+from octavo.ir.plan import Quantized
+from octavo.num.qparams import PerChannel
+from octavo.ops import Add, AveragePool2D, Mean, Op
+from octavo.ops.unary import NONE, Clip
+from octavo.quant.simulate import real_constants
+from octavo.run.float_run import float_run
+from octavo.train.activations import ActivationScales
+from octavo.train.batch_norm import LiveBatchNorm, fold
+from octavo.train.fake import Rounding, rounded
+from octavo.train.head import preprocessing
+from octavo.train.places import few, places_of_multiplier, plain_rounding
+from octavo.train.scale import power_of_two
+from octavo.train.weights import TrainedWeight, linear_nodes
+
+__all__ = ["Trainable", "trainable"]
+
+
+def trainable(
+    quantized: Quantized,
+    batch_norm: str = "fold",
+    learn_scales: bool = True,
+    learn_zero_points: bool = False,
+    freeze: Collection[str] = (),
+) -> Trainable:
+    """A torch module for quantization-aware training that starts where ``octavo.quantize`` ended.
+
+    It takes and gives what the network takes and gives, [N, ...] in the user's axis order; several inputs in the
+    network's order or by name. Weights, biases, scales (``learn_scales``) and zero points (``learn_zero_points``) are
+    its parameters; ``finish()`` returns the integers. The float copy of the weights is what an optimizer moves.
+
+    ``batch_norm``: "fold" trains weights with the batch norm folded in; "keep" gives each layer whose moments are known
+    (``Graph.moments``) a live batch norm of its own, which needs weights with a scale for each channel.
+    ``freeze`` names layers, by name or source, that keep their weights; what normalises the network's input is
+    recognised and frozen, too: ``frozen`` lists both.
+
+    Raises OctavoError when a name is unknown, when nothing is left to train, or for ``keep`` with weights per tensor.
+    """
+    if not isinstance(quantized, Quantized):
+        raise OctavoError("trainable", f"got a {type(quantized).__name__}", "Quantize the network first.")
+    return Trainable(quantized, batch_norm, learn_scales, learn_zero_points, freeze)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A linear layer by the names of its values."""
+
+    node: Node
+    source: str
+    weight: str
+    bias: str
+
+    @staticmethod
+    def of(node: Node) -> _Layer:
+        op = node.op
+        assert isinstance(op, Op) and op.weight is not None and op.bias is not None
+        return _Layer(node, node.inputs[0], node.inputs[op.weight], node.inputs[op.bias])
+
+
+class Trainable(nn.Module):
+    """See ``trainable``."""
+
+    def __init__(
+        self,
+        quantized: Quantized,
+        batch_norm: str,
+        learn_scales: bool,
+        learn_zero_points: bool,
+        freeze: Collection[str],
+    ) -> None:
+        super().__init__()
+        if batch_norm not in ("fold", "keep"):
+            raise OctavoError(f"batch_norm {batch_norm}", "is unknown", "Use fold or keep.")
+        graph, plan = quantized.graph, quantized.plan
+        if any(encoding.dtype == "float16" for encoding in plan.qparams.values()):
+            raise OctavoError(graph.name, "is in float16: there is nothing to train for", "Choose an integer format.")
+        self.quantized = quantized
+        self.frozen = _frozen(graph, [freeze] if isinstance(freeze, str) else freeze)
+        layers = [_Layer.of(node) for node in linear_nodes(quantized)]
+        still = {name for layer in layers if layer.node.name in self.frozen for name in (layer.weight, layer.bias)}
+        if not {layer.weight for layer in layers} - still:
+            raise OctavoError(graph.name, "has no layer left to train", "Freeze fewer layers.")
+        kept = [layer for layer in layers if batch_norm == "keep" and layer.bias in graph.moments]
+        kept = [layer for layer in kept if layer.weight not in still]
+        self._layers = {layer.node.outputs[0]: layer for layer in layers}
+        # A weight or bias that several layers share is one.
+        weights = {layer.weight: layer for layer in layers}
+        self._weight = {name: position for position, name in enumerate(weights)}
+        self.weights = nn.ModuleList(
+            TrainedWeight(quantized, layer.node, name not in still, learn_scales) for name, layer in weights.items()
+        )
+        self._bias = {name: position for position, name in enumerate(dict.fromkeys(layer.bias for layer in layers))}
+        silent = {layer.bias for layer in kept}
+        self.biases = nn.ParameterList(_bias(quantized, name, name not in still | silent) for name in self._bias)
+        self._norm = {layer.node.outputs[0]: position for position, layer in enumerate(kept)}
+        self.norms = nn.ModuleList(_live(quantized, layer, layers) for layer in kept)
+        self._silent = {layer.bias: layer for layer in kept}
+        self._plain = {node.outputs[0]: node for node in graph.nodes if isinstance(node.op, AveragePool2D | Mean)}
+        # Each layer reads a bias by a name of its own, for it rounds it to a step of its own.
+        self._reader = {f"{layer.bias}:{output}": layer for output, layer in self._layers.items()}
+        opened, clips = _without_clips(graph)
+        self.graph = _own_biases(opened, self._layers)
+        self.activations = ActivationScales(quantized, clips, learn_scales, learn_zero_points)
+        taken = {*self._weight, *self._bias, *self.activations.encodings}
+        constants = {name: x for name, x in real_constants(quantized).items() if name not in taken}
+        self._constant = {name: f"constant{position}" for position, name in enumerate(sorted(constants))}
+        for name, buffer in self._constant.items():
+            self.register_buffer(buffer, constants[name])
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """The network's outputs as it gives them: one tensor, or a tuple. In float32 also under autocast."""
+        given = self._inputs(inputs, named)
+        with torch.autocast(self.device.type, enabled=False):
+            found = float_run(self.graph, given, self.tap)
+        return self._outputs(found)
+
+    def run(
+        self, inputs: Mapping[str, torch.Tensor], features: Collection[str] = ()
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The first output, and values by name, for inputs [N, ...] in the graph's axis order."""
+        found: dict[str, torch.Tensor] = {}
+
+        def tap(name: str, value: torch.Tensor) -> torch.Tensor:
+            value = self.tap(name, value)
+            if name in features:
+                found[name] = value
+            return value
+
+        with torch.autocast(self.device.type, enabled=False):
+            return float_run(self.graph, inputs, tap)[self.graph.outputs[0]], found
+
+    def feature_names(self) -> tuple[str, ...]:
+        """The sums of residual blocks, which a teacher has too; without blocks, all layers' outputs."""
+        nodes = [node for node in self.graph.nodes if node.outputs[0] not in self.graph.outputs]
+        sums = [
+            node.outputs[0] for node in nodes
+            if isinstance(node.op, Add) and not any(self.graph.is_const(value) for value in node.inputs)
+        ]  # fmt: skip
+        return tuple(sums or [name for name in self._layers if name not in self.graph.outputs])
+
+    def _inputs(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        graph = self.graph
+        if len(inputs) > len(graph.inputs):
+            raise OctavoError("forward", f"got {len(inputs)} inputs", f"The network takes {len(graph.inputs)}.")
+        given = {**dict(zip(graph.inputs, inputs, strict=False)), **named}
+        if not set(given) <= set(graph.inputs):
+            unknown = sorted(set(given) - set(graph.inputs))
+            raise OctavoError(f"input {unknown[0]}", "is no input of the network", f"It has {', '.join(graph.inputs)}.")
+        return {
+            name: x.permute(graph.layouts[name]) if name in graph.layouts else x
+            for name, x in ((name, torch.as_tensor(x)) for name, x in given.items())
+        }
+
+    def _outputs(self, found: Mapping[str, torch.Tensor]) -> Any:
+        layouts = self.graph.layouts
+        outputs = tuple(x.permute(layouts[name]) if name in layouts else x for name, x in found.items())
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def tap(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """The tap on the float executor that makes it the network in training."""
+        if name in self._weight:
+            weight: torch.Tensor = self._trained(name)()
+            return weight
+        if name in self._reader:
+            return self._bias_value(self._reader[name])
+        if name in self._constant:
+            constant: torch.Tensor = getattr(self, self._constant[name])
+            return constant
+        if name in self._norm:
+            value = self._live_norm(name)(value, self._step(self._layers[name]))
+        if name not in self.activations.encodings:
+            return value
+        quantized: torch.Tensor = self.activations(name, value, self._rounding(name))
+        return quantized
+
+    def _bias_value(self, layer: _Layer) -> torch.Tensor:
+        bias = self.biases[self._bias[layer.bias]]
+        if layer.bias in self._silent:
+            return torch.zeros_like(bias)
+        step = self._step(layer)
+        return rounded(bias / step) * step
+
+    @torch.no_grad()
+    def _rounding(self, name: str) -> Rounding:
+        """How the kernel that makes a value rounds."""
+        encoding = self.activations.encodings[name]
+        if name in self._plain:
+            node = self._plain[name]
+            x, y = self.activations.present(node.inputs[0]), self.activations.present(name)
+            return plain_rounding(self.graph, node, x, y, self.device)
+        if name not in self._layers or encoding.dtype != "int8":
+            return Rounding()
+        step = self._step(self._layers[name])
+        if name in self._norm:
+            step = step * self._live_norm(name).factor().abs().clamp_min(1e-30)
+        return few(places_of_multiplier(step / self.activations.scale(name)))
+
+    @torch.no_grad()
+    def _step(self, layer: _Layer) -> torch.Tensor:
+        """The step of a layer's sums, [C] or [1]: its input's scale times its weights'."""
+        return self.activations.scale(layer.source) * self._trained(layer.weight).scale().reshape(-1)
+
+    def _live_norm(self, output: str) -> LiveBatchNorm:
+        norm = self.norms[self._norm[output]]
+        assert isinstance(norm, LiveBatchNorm)
+        return norm
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next(self.parameters()).device
+
+    def freeze_batch_norm(self) -> None:
+        """Batch norms keep their running statistics from now on; call it when they have settled."""
+        for norm in self.norms:
+            assert isinstance(norm, LiveBatchNorm)
+            norm.freeze()
+
+    def parameter_groups(self, rate: float, weight_decay: float = 0.0) -> list[dict[str, Any]]:
+        """Groups for an optimizer: weights decay; biases, batch norms and the encodings do not."""
+        masters = [weight.master for weight in self.trained_weights() if weight.master.requires_grad]
+        decayed = {id(parameter) for parameter in masters}
+        others = [p for p in self.parameters() if id(p) not in decayed and p.requires_grad]
+        return [
+            {"params": masters, "lr": rate, "weight_decay": weight_decay},
+            {"params": others, "lr": rate, "weight_decay": 0.0},
+        ]
+
+    def trained_weights(self) -> Iterator[TrainedWeight]:
+        """The weights of all linear layers, in the network's order."""
+        return map(self._trained, self._weight)
+
+    def _trained(self, name: str) -> TrainedWeight:
+        weight = self.weights[self._weight[name]]
+        assert isinstance(weight, TrainedWeight)
+        return weight
+
+    @torch.no_grad()
+    def finish(self) -> Quantized:
+        """The trained network as integers: the same graph, with new integers, biases and encodings in its plan."""
+        plan = self.quantized.plan
+        qparams = {**plan.qparams, **{name: self.activations.present(name) for name in self.activations.encodings}}
+        results = {name: self._trained(name).result() for name in self._weight}
+        biases = {name: self.biases[position].double().cpu().numpy() for name, position in self._bias.items()}
+        for name, layer in self._silent.items():
+            norm, weight = self._live_norm(layer.node.outputs[0]), self._trained(layer.weight)
+            encoding, array, biases[name] = fold(norm, *results[layer.weight], weight.axis)
+            results[layer.weight] = encoding, array
+        qparams |= {name: encoding for name, (encoding, _) in results.items()}
+        integers = {name: array for name, (_, array) in results.items()}
+        reasons = dict.fromkeys((*integers, *biases), "trained with the quantizer in the loop")
+        return self.quantized.with_(
+            qparams=qparams,
+            integers={**plan.integers, **integers},
+            biases={**plan.biases, **biases},
+            reasons={**plan.reasons, **reasons},
+        )
+
+    def get_extra_state(self) -> torch.Tensor:
+        """What its parameters belong to: the graph and the formats, as bytes."""
+        kinds = sorted(
+            (name, e.dtype, repr(e.granularity), repr(e.levels)) for name, e in self.quantized.plan.qparams.items()
+        )
+        digest = hashlib.sha256(f"{self.quantized.plan.graph_digest} {kinds}".encode()).digest()
+        return torch.from_numpy(np.frombuffer(digest, np.uint8).copy())
+
+    def set_extra_state(self, state: torch.Tensor) -> None:
+        """OctavoError when the parameters to load belong to another network or format."""
+        if not torch.equal(state.cpu(), self.get_extra_state()):
+            raise OctavoError(
+                self.quantized.graph.name,
+                "the parameters are of another network or format",
+                "Load them where they belong.",
+            )
+
+
+def _bias(quantized: Quantized, name: str, learned: bool) -> nn.Parameter:
+    return nn.Parameter(torch.from_numpy(np.array(quantized.bias(name), np.float32)), learned)
+
+
+def _live(quantized: Quantized, layer: _Layer, layers: list[_Layer]) -> LiveBatchNorm:
+    """A batch norm of the layer's own; OctavoError where it could not be folded at the end."""
+    weights, why = quantized.plan.qparams[layer.weight], None
+    if not isinstance(weights.granularity, PerChannel):
+        why = "its weights have one scale for the tensor"
+    elif power_of_two(weights.scale):
+        why = "its scales are powers of two"
+    elif sum(other.weight == layer.weight for other in layers) > 1:
+        why = "other layers share its weights"
+    if why is not None:
+        remedy = 'Train with batch_norm="fold", or quantize per channel with free scales and weights of its own.'
+        raise OctavoError(
+            layer.node.source or layer.node.name,
+            f"{why}, and a batch norm that is kept rescales every channel when it is folded",
+            remedy,
+        )
+    name = layer.bias
+    return LiveBatchNorm(quantized.graph.moments[name], quantized.graph.consts[name], quantized.bias(name))
+
+
+def _without_clips(graph: Graph) -> tuple[Graph, dict[str, Clip]]:
+    """The graph without the clips in its operators, and these by value.
+
+    As in the integer kernels, an activation is the range of the output's integers: fake quantization clamps to it.
+    """
+    nodes, clips = [], {}
+    for node in graph.nodes:
+        op: Any = node.op
+        clip = getattr(op, "activation", NONE)
+        nodes.append(node if clip.is_none else replace(node, op=replace(op, activation=NONE)))
+        if not clip.is_none:
+            clips[node.outputs[0]] = clip
+    return graph.with_(nodes=tuple(nodes)), clips
+
+
+def _own_biases(graph: Graph, layers: Mapping[str, _Layer]) -> Graph:
+    """The graph in which every layer reads its bias under the name ``bias:output``."""
+    nodes, consts, types = [], dict(graph.consts), dict(graph.types)
+    for node in graph.nodes:
+        layer = layers.get(node.outputs[0])
+        if layer is None:
+            nodes.append(node)
+            continue
+        name = f"{layer.bias}:{node.outputs[0]}"
+        consts[name], types[name] = graph.consts[layer.bias], graph.types[layer.bias]
+        inputs = tuple(name if value == layer.bias else value for value in node.inputs)
+        nodes.append(replace(node, inputs=inputs))
+    return graph.with_(nodes=tuple(nodes), consts=consts, types=types)
+
+
+def _frozen(graph: Graph, named: Collection[str]) -> dict[str, str]:
+    """By node why its weights stay: the user's wish, or that it prepares the network's input."""
+    found = dict(preprocessing(graph))
+    for wish in named:
+        nodes = [node.name for node in graph.nodes if wish in (node.name, node.source)]
+        if not nodes:
+            raise OctavoError(f"freeze {wish}", "is no layer of the network", "octavo inspect MODEL lists them.")
+        found |= dict.fromkeys(nodes, "frozen as wished")
+    return found

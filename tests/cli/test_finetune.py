@@ -1,0 +1,99 @@
+"""octavo finetune: from a compiled folder to a better one, judged in integers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import octavo
+import octavo.build
+from octavo.build import Build
+from octavo.errors import OctavoError
+from octavo.ir.graph import Graph
+from octavo.num.formats import FORMATS
+from octavo.train import Recipe
+from tests.cli.networks import octavo as command
+from tests.networks.torch_networks import seeded
+from tests.train.test_module import SAMPLE, Net
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network compiled with 2-bit weights, and data that its float form labels."""
+    made = tmp_path_factory.mktemp("finetune")
+    network = seeded(Net, 0, SAMPLE)
+    images = torch.randn(800, *SAMPLE, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        # All classes occur.
+        network.classifier.bias -= network(images).mean(0)
+        labels = network(images).argmax(1).numpy()
+    graph = octavo.load(network, images[:1])
+    assert isinstance(graph, Graph)
+    np.savez(made / "train.npz", inputs=images.numpy(), labels=labels)
+    np.savez(made / "unlabelled.npz", inputs=images.numpy())
+    format = FORMATS["int4"].with_weights(bits=2)
+    quantized = octavo.quantize(graph, images[:32].numpy(), "cortex-m4", format, equalization="none")
+    octavo.export(quantized, made / "build", "classifier", optimize="size")
+    return made
+
+
+def finetune(capsys: pytest.CaptureFixture[str], folder: Path, data: str, output: Path, *more: object) -> Any:
+    arguments = ("finetune", folder / "build", "--train", folder / data, "-o", output, "--batch", 20, "--rate", 0.005)
+    return command(capsys, *arguments, *more)
+
+
+def test_labels_bring_accuracy_and_the_folder_is_for_the_same_target(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = finetune(capsys, folder, "train.npz", tmp_path / "tuned", "--epochs", 6, "--json")
+    assert answer.code == 0, answer.err
+    story = answer.document["finetuning"]
+    assert story["judged_by"] == 80 and len(story["epochs"]) == 6
+    scores = [story["before"], *(epoch["score"] for epoch in story["epochs"])]
+    assert scores[story["kept"]] == max(scores) > story["before"] + 0.05
+    before, after = Build.open(folder / "build"), Build.open(tmp_path / "tuned")
+    for key in ("name", "target", "optimize"):
+        assert after.manifest[key] == before.manifest[key]
+    with np.load(folder / "train.npz") as data:
+        inputs, labels = data["inputs"], data["labels"]
+    right = []
+    for build in (before, after):
+        outputs = octavo.build.run(build, inputs).outputs
+        right.append(float((next(iter(outputs.values())).reshape(len(labels), -1).argmax(1) == labels).mean()))
+    assert right[1] > right[0] + 0.05
+
+
+def test_the_float_network_teaches_without_labels(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = finetune(capsys, folder, "unlabelled.npz", tmp_path / "tuned", "--epochs", 4)
+    assert answer.code == 0, answer.err
+    assert "Fine-tuning" in answer.out and "(kept)" in answer.out and "Judged in integers by 80 samples" in answer.out
+
+
+def test_what_is_refused_writes_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "few.npz", inputs=np.zeros((50, *SAMPLE), np.float32))
+    cases: list[tuple[str, tuple[object, ...]]] = [
+        ("leave 5 of them to judge by", ("--train", tmp_path / "few.npz")),
+        ("is no layer of the network", ("--freeze", "nowhere")),
+        ("batch_norm both", ("--batch-norm", "both")),
+        ("rate 0.0", ("--rate", 0.0)),
+        ("is no place for a file", ("--checkpoint", tmp_path / "nowhere" / "file")),
+    ]
+    for message, more in cases:
+        answer = finetune(capsys, folder, "train.npz", tmp_path / "tuned", "--epochs", 1, *more)
+        assert answer.code == 1 and message in answer.err, answer.err
+        assert not (tmp_path / "tuned").exists()
+
+
+def test_a_teacher_must_fit(folder: Path) -> None:
+    quantized = Build.open(folder / "build").quantized
+    with np.load(folder / "train.npz") as data:
+        inputs = data["inputs"]
+    other = octavo.load(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(360, 4)), torch.zeros(1, *SAMPLE))
+    with pytest.raises(OctavoError, match="other inputs or another first output"):
+        octavo.finetune(quantized, inputs, teacher=other, recipe=Recipe(epochs=1))
