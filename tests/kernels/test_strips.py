@@ -19,7 +19,7 @@ from tests.networks.kernel_cases import ALIGNMENT, Case, emitted
 from tests.oracles.device import require_device
 
 VARIANTS = {"portable": (), **{name: (name,) for name in ("dsp", "mve", "scalar", "x86")}}
-SEEDS = (1, 2, 5, 10, 13, 20, 27, 37)
+SEEDS = (2, 10, 20, 37)
 
 
 def longest(folder: Path, seed: int, variant: str, format: str = "affine", optimize: str = "speed") -> Case:

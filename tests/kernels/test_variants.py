@@ -41,7 +41,7 @@ MACHINES = {
 """Compiler options that choose another path through csrc/x86."""
 OPTIONS = {**MACHINES, "short products": ("-DOCTAVO_SHORT_PRODUCTS=1",)}
 """And through csrc/scalar."""
-SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve", "scalar", "shifts") for seed in (0, 1)] + [
+SANITIZED = [(name, "plain", seed) for name in ("dsp", "mve", "scalar", "shifts") for seed in (0,)] + [
     ("scalar", "short products", 2),
     *(pytest.param("x86", machine, seed, marks=X86_ONLY) for seed, machine in enumerate(MACHINES)),
 ]
