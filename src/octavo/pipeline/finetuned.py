@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from octavo.ir.plan import Quantized
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.rung import Stage
 from octavo.pipeline.samples import Samples
-from octavo.train import Finetuned, Recipe, finetune
+from octavo.train import Recipe, finetune
 
 __all__ = ["finetuned", "hold_out"]
 
@@ -62,7 +63,7 @@ def finetuned(
     done = finetune(
         quantized, training.inputs, training.labels, teacher, recipe, judge, progress, checkpoint, _identity(held)
     )
-    rows = _rows(done)
+    rows = [asdict(epoch) for epoch in done.epochs]
     # What the trail measured is another network when an epoch is kept.
     verdict = {
         **(quantized.plan.verdict if done.best == 0 else {}),
@@ -82,10 +83,3 @@ def _identity(samples: Samples) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _rows(done: Finetuned) -> list[dict[str, float]]:
-    return [
-        {"loss": epoch.loss, "score": epoch.score, "oscillating": epoch.oscillating, "seconds": epoch.seconds}
-        for epoch in done.epochs
-    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -34,12 +33,8 @@ def save(checkpoint: Checkpoint, state: State) -> None:
         "best": str(state.best),
         "epochs": json.dumps([asdict(epoch) for epoch in state.epochs]),
     }
-    fresh = checkpoint.path.with_name(f"{checkpoint.path.name}.part")
-    try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh, said)
-        os.replace(fresh, checkpoint.path)
-    except (OSError, SafetensorError) as error:
-        raise _refusal(checkpoint, f"cannot be written ({error})") from error
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    checkpoint.store(lambda aside: save_file(contiguous, aside, said))
 
 
 def resume(checkpoint: Checkpoint, state: State, each: int) -> bool:
@@ -54,14 +49,14 @@ def resume(checkpoint: Checkpoint, state: State, each: int) -> bool:
             said: Mapping[str, str] = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
-        raise _refusal(checkpoint, "cannot be read") from error
+        raise checkpoint.refusal("cannot be read") from error
     if said.get("digest") != checkpoint.digest:
-        raise _refusal(checkpoint, "was written for another model, other data or other settings")
+        raise checkpoint.refusal("was written for another model, other data or other settings")
     try:
         _restore(state, said, tensors)
         _check(state, each)
     except (KeyError, ValueError, TypeError, RuntimeError, OctavoError) as error:
-        raise _refusal(checkpoint, f"is damaged ({error})") from error
+        raise checkpoint.refusal(f"is damaged ({error})") from error
     return True
 
 
@@ -142,7 +137,3 @@ def _best(quantized: Quantized, tensors: Tensors) -> Quantized:
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:
     return {name.removeprefix(f"{prefix}/"): x for name, x in tensors.items() if name.startswith(f"{prefix}/")}
-
-
-def _refusal(checkpoint: Checkpoint, why: str) -> OctavoError:
-    return OctavoError(f"checkpoint {checkpoint.path}", why, "Delete it, or give another file.")

@@ -207,9 +207,7 @@ def _ring_channels(op: QConv2D) -> int:
     return op.in_c if op.in_c * op.stride_w % 2 == 0 else op.in_c + 1
 
 
-def _ring(
-    coding: _Coding, op: QConv2D, channels: int, taps: int, exact: int, ends: tuple[int, ...]
-) -> Conv2DDsp:
+def _ring(coding: _Coding, op: QConv2D, channels: int, taps: int, exact: int, ends: tuple[int, ...]) -> Conv2DDsp:
     pad_right = max(0, (op.out_w - 1) * op.stride_w + op.kernel_w - op.pad_left - op.in_w)
     ring_w = op.pad_left + op.in_w + max(0, pad_right - op.pad_left)
     ring_row = -(-ring_w * channels // 2) * 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,12 +63,17 @@ class Checkpoint:
         arrays |= {f"scale/{name}": encoding.scale for name, encoding in plan.qparams.items()}
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         reasons = {f"reason/{name}": text for name, text in plan.reasons.items()}
-        fresh = self.path.with_name(f"{self.path.name}.part")
+        self.store(lambda aside: save_file(contiguous, aside, {"digest": self.digest, "done": str(done), **reasons}))
+
+    def store(self, write: Callable[[Path], object]) -> None:
+        """Let ``write(aside)`` write the file, in one move; OctavoError when it cannot, and nothing is left behind."""
         try:
-            save_file(contiguous, fresh, {"digest": self.digest, "done": str(done), **reasons})
-            os.replace(fresh, self.path)
+            with tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.absolute().parent) as aside:
+                fresh = Path(aside) / self.path.name
+                write(fresh)
+                os.replace(fresh, self.path)
         except (OSError, SafetensorError) as error:
-            raise self._refusal(f"cannot be written ({error})") from error
+            raise self.refusal(f"cannot be written ({error})") from error
 
     def resume(self, quantized: Quantized) -> tuple[int, Quantized]:
         """How many blocks are done, and the plan after them; (0, the given plan) without a file."""
@@ -78,9 +84,9 @@ class Checkpoint:
                 said = file.metadata() or {}
                 arrays = {name: file.get_tensor(name) for name in file.keys()}
         except (OSError, SafetensorError) as error:
-            raise self._refusal("cannot be read") from error
+            raise self.refusal("cannot be read") from error
         if said.get("digest") != self.digest or not said.get("done", "").isdigit():
-            raise self._refusal("was written for another model, other data or other settings")
+            raise self.refusal("was written for another model, other data or other settings")
         kinds: dict[str, dict[str, Array]] = {"integers": {}, "biases": {}, "scale": {}}
         for key, array in arrays.items():
             kind, _, name = key.partition("/")
@@ -94,5 +100,6 @@ class Checkpoint:
         )
         return int(said["done"]), changed
 
-    def _refusal(self, why: str) -> OctavoError:
+    def refusal(self, why: str) -> OctavoError:
+        """The error that says why the file is of no use."""
         return OctavoError(f"checkpoint {self.path}", why, "Delete it, or give another file.")
