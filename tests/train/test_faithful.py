@@ -83,7 +83,10 @@ def module_of(make: type[nn.Module], samples: torch.Tensor, format: str, **optio
 
 
 def check_inside(module: Trainable, q: Quantized, samples: torch.Tensor) -> None:
-    """Every value inside, against the integer executor: few elements differ, by a step or two."""
+    """Every value inside, against the integer executor: few elements differ, by a step or two.
+
+    Behind activations of 4 bits a step of theirs is several of 8 bits.
+    """
     (name,) = q.graph.inputs
     x = to_graph_layout(q.graph, name, samples.numpy())
     seen: dict[str, torch.Tensor] = {}
@@ -96,16 +99,18 @@ def check_inside(module: Trainable, q: Quantized, samples: torch.Tensor) -> None
         float_run(module.eval().graph, {name: x}, tap)
     model, made = lower(q), [node.outputs[0] for node in q.graph.nodes]
     integers = integer_run(model.graph.with_(outputs=tuple(made)), {name: q.plan.qparams[name].quantize_input(x)})
+    narrow = any(encoding.narrow for encoding in q.plan.qparams.values())
     for node in q.graph.nodes:
         encoding = q.plan.qparams[node.outputs[0]]
         wanted = torch.from_numpy(encoding.dequantize(integers[node.outputs[0]].numpy()))
         differs = (seen[node.outputs[0]] - wanted).abs() / float(encoding.scale[0])
         wide, ends = encoding.dtype == "int16", node.outputs[0] in q.graph.outputs
-        assert differs.max() < (9 if wide else 2.5), node.kind
+        behind = narrow and not encoding.narrow
+        assert differs.max() < (9 if wide or behind else 2.5), node.kind
         assert wide or (differs > 0.5).float().mean() < (0.06 if ends else 0.03), node.kind
 
 
-@pytest.mark.parametrize("format", ["affine", "symmetric", "power-of-two", "16x8", "int4"])
+@pytest.mark.parametrize("format", ["affine", "symmetric", "power-of-two", "16x8", "int4", "4x4"])
 @pytest.mark.parametrize("make", [Pooled, Shared, Floored, Residual])
 def test_before_and_after_training(samples: torch.Tensor, make: type[nn.Module], format: str) -> None:
     module = module_of(make, samples, format, learn_zero_points=format == "affine")

@@ -284,7 +284,7 @@ def _activation_effect(
     name: str, format: ActivationFormat, encoding: QParams, score: Score, used: int, extremes: Real, size: int
 ) -> Effect:
     step, reach = _step_and_range(encoding, extremes)
-    bits = 8 if format.dtype == "int8" else 16
+    bits = format.width
     weights = WeightFormat("float16", 16) if format.dtype == "float16" else WeightFormat()
     kind = "-" if format.dtype == "float16" else "per-tensor"
     return Effect(

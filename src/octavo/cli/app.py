@@ -40,7 +40,7 @@ Evaluation = Annotated[
 TargetName = Annotated[Optional[str], typer.Option("--target", help="Device; see octavo targets.")]  # noqa: UP045
 Format = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option(help="affine (default), symmetric, power-of-two, 16x8, int4, log2 or float16."),
+    typer.Option(help="affine (default), symmetric, power-of-two, 16x8, int4, 4x4, log2 or float16."),
 ]
 Granularity = Annotated[
     Optional[str], typer.Option(help="Of weights: per-channel (default), per-tensor or per-group.")  # noqa: UP045

@@ -58,4 +58,5 @@ def _activations(format: ActivationFormat) -> str:
     if format.dtype == "float16":
         return "float16"
     scale = ", scale 2^k" if format.power_of_two else ""
-    return f"{format.dtype}{scale}, zero_point 0" if format.symmetric else f"{format.dtype}, zero_point"
+    kind = f"int{format.width}"
+    return f"{kind}{scale}, zero_point 0" if format.symmetric else f"{kind}, zero_point"

@@ -34,7 +34,6 @@ INT8 = WeightFormat()
 
 _ACCUMULATOR = {"int8": 32, "int16": 48}
 """Bits of the accumulator, by the dtype of the activations."""
-_ACTIVATION_BITS = {"int8": 8, "int16": 16}
 
 
 def add_energy(bits: int) -> float:
@@ -64,7 +63,7 @@ def _energy(weights: WeightFormat, activations: ActivationFormat) -> float:
     """In pJ."""
     if "float16" in (weights.kind, activations.dtype):
         return ANCHORS["float16 multiply"] + ANCHORS["float32 add"]
-    width, total = _ACTIVATION_BITS[activations.dtype], _ACCUMULATOR[activations.dtype]
+    width, total = activations.width, _ACCUMULATOR[activations.dtype]
     if weights.kind == "log2":
         return ANCHORS["int16 shift"] * width / 8 + add_energy(total)
     energy = multiply_energy(weights.bits, width) + add_energy(total)

@@ -11,17 +11,51 @@ __all__ = ["AFFINE", "FORMATS", "GRANULARITIES", "ActivationFormat", "Format", "
 
 @dataclass(frozen=True)
 class ActivationFormat:
-    """``dtype`` is int8, int16 or float16; ``symmetric`` sets zero_point 0; ``power_of_two`` makes scales 2^k."""
+    """``dtype`` is int8, int16 or float16; ``symmetric`` sets zero_point 0; ``power_of_two`` makes scales 2^k.
+
+    ``bits``, 2 to 8, are how many of an int8 are used; None all that the dtype has.
+    """
 
     dtype: str = "int8"
     symmetric: bool = False
     power_of_two: bool = False
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in ("int8", "int16", "float16"):
             raise OctavoError(f"activations of {self.dtype}", "are unknown", "Use int8, int16 or float16.")
         if self.power_of_two and not self.symmetric:
             raise OctavoError("power-of-two activations", "have a zero_point", "Make them symmetric.")
+        if self.bits is not None and (self.dtype != "int8" or not 2 <= self.bits <= 8):
+            raise OctavoError(
+                f"{self.dtype} activations of {self.bits} bits", "are not possible", "Use int8 with 2 to 8 bits."
+            )
+
+    @property
+    def width(self) -> int:
+        """Bits of an activation."""
+        return self.bits or (8 if self.dtype == "int8" else 16)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether not all integers of the dtype are used."""
+        return self.dtype == "int8" and self.width < 8
+
+    def whole(self) -> ActivationFormat:
+        """The same with all integers of the dtype."""
+        return replace(self, bits=None)
+
+    def integers(self, one_sided: bool) -> tuple[int, int]:
+        """Smallest and largest integer of a range that has 0 at its end (``one_sided``), or that does not.
+
+        Narrow ones with a zero_point are the uppermost of int8: the upper end needs no clamp, and a ReLU is the lower
+        one. Narrow ones without are unsigned where nothing is negative.
+        """
+        if self.narrow and not self.symmetric:
+            return 128 - 2**self.width, 127
+        if self.narrow and one_sided:
+            return 0, 2**self.width - 1
+        return -(2 ** (self.width - 1)), 2 ** (self.width - 1) - 1
 
 
 @dataclass(frozen=True)
@@ -114,6 +148,7 @@ _ALL = (
         forms=("C", "tflite"),
     ),
     Format("int4", WeightFormat(bits=4), summary="int4 weights, int8 activations"),
+    Format("4x4", WeightFormat(bits=4), ActivationFormat(bits=4), "int4 weights and activations between layers"),
     Format("log2", WeightFormat("log2", 4), summary="weights 0 and +-2^k in 4 bits: products are shifts"),
     Format(
         "float16",

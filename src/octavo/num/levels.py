@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
 
-__all__ = ["All", "Grouped", "Levels", "Narrow", "PowersOfTwo", "group_factor_limit", "split_groups"]
+__all__ = ["All", "Between", "Grouped", "Levels", "Narrow", "PowersOfTwo", "group_factor_limit", "split_groups"]
 
 Real = NDArray[np.float64]
 
@@ -52,6 +52,27 @@ class Narrow:
     def nearest(self, x: Real, channel_axis: int | None) -> Real:
         """The nearest level."""
         return np.clip(np.rint(x), -self.peak, self.peak)
+
+
+@dataclass(frozen=True)
+class Between:
+    """The integers ``low`` to ``high``: activations of fewer bits than their dtype."""
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if not -128 <= self.low < self.high <= 127:
+            raise OctavoError(f"levels {self.low} to {self.high}", "are none of int8", "Quantize the network again.")
+
+    def nearest(self, x: Real, channel_axis: int | None) -> Real:
+        """The nearest integer, unbounded: where the range ends depends on the zero_point."""
+        return np.asarray(np.rint(x))
+
+    @property
+    def bits(self) -> int:
+        """Bits that tell the levels apart."""
+        return (self.high - self.low).bit_length()
 
 
 @dataclass(frozen=True)
@@ -123,7 +144,7 @@ class Grouped:
         return levels
 
 
-Levels = All | Narrow | PowersOfTwo | Grouped
+Levels = All | Between | Narrow | PowersOfTwo | Grouped
 
 
 def group_factor_limit(bits: int) -> int:

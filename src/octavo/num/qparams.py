@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import OctavoError
-from octavo.num.levels import All, Levels
+from octavo.num.levels import All, Between, Levels
 
 __all__ = ["Granularity", "PerChannel", "PerTensor", "QParams", "integer_limits"]
 
@@ -43,7 +43,7 @@ class QParams:
     """Affine encoding of a tensor.
 
     ``scale`` is float32 [channels] (length 1 per tensor), positive and finite; ``zero_point`` is int32 of the same
-    length, inside the dtype's limits. ``levels`` says which integers of the dtype may occur.
+    length, inside its limits. ``levels`` says which integers of the dtype may occur.
     """
 
     dtype: str
@@ -53,7 +53,6 @@ class QParams:
     levels: Levels = All()
 
     def __post_init__(self) -> None:
-        low, high = integer_limits(self.dtype)
         scale = np.atleast_1d(np.asarray(self.scale, dtype=np.float32))
         zero_point = np.atleast_1d(np.asarray(self.zero_point, dtype=np.int32))
         remedy = "Check the model's weights and the calibration data for NaN, Inf and empty tensors."
@@ -63,6 +62,7 @@ class QParams:
             raise OctavoError("encoding", f"per-tensor with {scale.size} scales", remedy)
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             raise OctavoError("encoding", "a scale is not a positive finite number", remedy)
+        low, high = self.limits
         if (zero_point < low).any() or (zero_point > high).any():
             raise OctavoError("encoding", f"a zero_point is outside [{low}, {high}]", remedy)
         scale.setflags(write=False)
@@ -85,8 +85,15 @@ class QParams:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Smallest and largest integer of the dtype."""
+        """Smallest and largest integer that occurs."""
+        if isinstance(self.levels, Between):
+            return self.levels.low, self.levels.high
         return integer_limits(self.dtype)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether an activation has fewer integers than its dtype."""
+        return isinstance(self.levels, Between)
 
     @property
     def channel_axis(self) -> int | None:
@@ -106,7 +113,7 @@ class QParams:
         return values.reshape(shape)
 
     def quantize(self, real: NDArray[np.floating]) -> NDArray[Any]:
-        """Nearest levels of ``real`` (half to even, as numpy's ``rint``), inside the dtype's limits."""
+        """Nearest levels of ``real`` (half to even, as numpy's ``rint``), inside ``limits``."""
         if self.dtype == "float16":
             return np.asarray(np.clip(real, *self.limits), np.float16)
         scale = self._spread(self.scale.astype(np.float64), real.ndim)

@@ -85,7 +85,7 @@ class Unary(Op):
         if site.dtype() == "float16":
             return self.half(site)
         if site.dtype() == "int8":
-            return Lowered(QLookup(size=size), (0,), {"table": self.table(x, y)})
+            return Lowered(QLookup(size=size), (0,), {"table": np.clip(self.table(x, y), *y.limits)})
         knots = tables16.lookup_table(lambda values: self.real(values, float(x.scale[0])), x, y)
         return Lowered(QLookup16(size=size), (0,), {"table": knots})
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.num.evenly import evenly
-from octavo.num.formats import ActivationFormat
 from octavo.passes.balance import balance
 from octavo.passes.equalize import Equalization, equalize
 from octavo.passes.snap import snap
@@ -120,8 +119,9 @@ class Variants:
         left = done.left
         if activations.power_of_two and kind != "none":
             first = self._observe(done.graph, samples)
-            free = ActivationFormat(symmetric=True)
-            scales = {name: high / 127 for name, (_, high) in first.ranges("mse", free).items()}
+            free = replace(activations, power_of_two=False)
+            ranges = first.ranges("mse", free).items()
+            scales = {name: high / free.integers(low == 0)[1] for name, (low, high) in ranges}
             done = snap(done.graph, scales)
             left = left or done.left
         notes = left_out("equalization", left)

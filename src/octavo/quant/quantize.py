@@ -11,11 +11,13 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized, bias_names, make_plan
 from octavo.num.formats import AFFINE, FORMATS, ActivationFormat, Format, WeightFormat
+from octavo.num.levels import All, Between
 from octavo.num.qparams import QParams
 from octavo.num.statistics import Range
 from octavo.ops import Maximum, Minimum, Op, Prelu, Softmax
 from octavo.ops.base import Fixed
 from octavo.ops.linear import least_scale
+from octavo.quant.narrow import narrow_values
 from octavo.quant.observe import Batch, Observation, Progress, observe
 from octavo.quant.place import Placement, align, place
 from octavo.quant.ranges.weights import weight_qparams
@@ -56,31 +58,37 @@ class Scheme:
 
     def activations(self, graph: Graph) -> dict[str, ActivationFormat]:
         """The format of every activation of a graph that ``align`` has prepared."""
-        narrow = self.format.activations
-        if not self.region:
-            return dict.fromkeys(graph.activations(), narrow)
-        formats = {"int8": narrow, "int16": wide_format(self.format)}
-        return {value: formats[dtype] for value, dtype in value_dtypes(graph, self.region).items()}
+        own = self.format.activations
+        found = dict.fromkeys(graph.activations(), own)
+        if self.region:
+            formats = {"int8": own, "int16": wide_format(self.format)}
+            found = {value: formats[dtype] for value, dtype in value_dtypes(graph, self.region).items()}
+        if own.narrow:
+            whole = set(found) - narrow_values(graph)
+            found |= {value: own.whole() for value in whole if found[value] == own}
+        return found
 
 
 def activation_qparams(low: float, high: float, format: ActivationFormat = AFFINE) -> QParams:
     """The encoding of the range [low, high], widened to hold 0 exactly (Jacob et al. 2018, section 3).
 
     Affine int8 uses all 256 levels; symmetric int8 and int16 scale the larger end to 127 or 32,767; power-of-two takes
-    the least scale 2^k that holds the range. A range of nothing but zero gets scale 1.
+    the least scale 2^k that holds the range. Formats of fewer bits do the same with their integers. A range of nothing
+    but zero gets scale 1.
     """
     if format.dtype == "float16":
         return QParams("float16", np.ones(1, np.float32), np.zeros(1, np.int32))
     low, high = min(low, 0.0), max(high, 0.0)
-    top = 32767 if format.dtype == "int16" else 127
-    scale = np.float32(max(-low, high) / top if format.symmetric else (high - low) / 255)
+    least, most = format.integers(low == 0.0)
+    scale = np.float32(max(-low, high) / most if format.symmetric else (high - low) / (most - least))
     if scale < np.finfo(np.float32).tiny:
         scale = np.float32(1.0)
     elif format.power_of_two:
         # A hair of slack: range methods give 127 * 2^k.
         scale = np.float32(2.0 ** np.ceil(np.log2(float(scale)) - 1e-6))
-    zero_point = 0 if format.symmetric else int(np.clip(np.rint(-128 - low / float(scale)), -128, 127))
-    return QParams(format.dtype, np.array([scale]), np.array([zero_point]))
+    zero_point = 0 if format.symmetric else int(np.clip(np.rint(least - low / float(scale)), least, most))
+    levels = Between(least, most) if format.narrow else All()
+    return QParams(format.dtype, np.array([scale]), np.array([zero_point]), levels=levels)
 
 
 def quantize_graph(
@@ -102,7 +110,7 @@ def quantize_observed(graph: Graph, observation: Observation, scheme: Scheme, ta
     """
     placement, formats = place(graph), scheme.activations(graph)
     ranges: dict[str, Range] = {}
-    for format in sorted(set(formats.values()), key=lambda format: format.dtype):
+    for format in sorted(set(formats.values()), key=lambda format: (format.dtype, format.width)):
         found = observation.ranges(scheme.ranges, format)
         ranges |= {value: span for value, span in found.items() if formats.get(value) == format}
     qparams, reasons = _activations(graph, placement, ranges, scheme, formats)
@@ -198,7 +206,8 @@ def _constants(
             reasons[value] = f"{weights.kind} {weights.granularity} weights of {weights.bits} bits"
         else:
             slopes = isinstance(op, Prelu) and format.dtype == "int16"
-            qparams[value] = activation_qparams(*_extent(graph.consts[value]), _SLOPES if slopes else format)
+            own = _SLOPES if slopes else format.whole()
+            qparams[value] = activation_qparams(*_extent(graph.consts[value]), own)
             reasons[value] = "a constant operand"
 
 

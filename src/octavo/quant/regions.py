@@ -47,7 +47,7 @@ def wide_format(format: Format) -> ActivationFormat:
             "cannot be mixed with int16 layers: no executor has float16 beside integers",
             "Mix layers of an integer format, or take float16 for the whole network.",
         )
-    return replace(format.activations, dtype="int16", symmetric=True)
+    return replace(format.activations, dtype="int16", symmetric=True, bits=None)
 
 
 def value_dtypes(graph: Graph, wide: Set[str]) -> dict[str, str]:

@@ -35,26 +35,22 @@ class ActivationScale(nn.Module):
     def __init__(self, encoding: QParams, size: int, powers: bool, learn_scale: bool, learn_zero_point: bool) -> None:
         super().__init__()
         self.limits, self.size, self.powers = encoding.limits, size, powers
+        self.peak = (encoding.limits[1] - encoding.limits[0]) // 2
         self.register_buffer("start", torch.tensor(float(encoding.scale[0])))
         self.register_buffer("zero", torch.tensor(float(encoding.zero_point[0])))
         self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_scale)
         self.shift = nn.Parameter(torch.zeros(()), requires_grad=learn_zero_point)
 
-    @property
-    def wide(self) -> bool:
-        """Whether the integers have 16 bits."""
-        return self.limits[1] > 127
-
     def scale(self) -> torch.Tensor:
         """The present scale, 0-d."""
-        return learned_scale(self.start, self.log_factor, self.powers, self.size, self.limits[1])
+        return learned_scale(self.start, self.log_factor, self.powers, self.size, self.peak)
 
     def zero_point(self, scale: torch.Tensor) -> torch.Tensor:
         """The present zero point, 0-d, a real number; ``scale`` weighs its gradient as LSQ+ does.
 
         In LSQ+ the offset, a zero point times the scale, is stepped by 1 / sqrt(size peak) of its gradient.
         """
-        shift, peak = self.shift, self.limits[1]
+        shift, peak = self.shift, self.peak
         if shift.requires_grad:
             share = 1 / (math.sqrt(self.size * peak) * (peak * scale.detach()).square())
             shift = with_share(shift, share)  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from torch import nn
 
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
-from octavo.num.levels import All, Grouped, PowersOfTwo, split_groups
+from octavo.num.levels import All, Between, Grouped, PowersOfTwo, split_groups
 from octavo.num.qparams import QParams
 from octavo.ops import Op
 from octavo.quant.rounding.levels import nearest_level
@@ -82,6 +82,7 @@ class TrainedWeight(nn.Module):
         levels = self.encoding.levels
         if isinstance(levels, All):
             return 127
+        assert not isinstance(levels, Between), "levels of activations"
         return 2 ** (levels.bits - 1) - 1 if isinstance(levels, Grouped) else levels.peak
 
     def nearest(self, ratio: torch.Tensor) -> torch.Tensor:

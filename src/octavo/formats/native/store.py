@@ -16,7 +16,7 @@ from octavo.ir.build import MAX_ELEMENTS
 from octavo.ir.check import verify
 from octavo.ir.graph import DTYPES, Graph, Moments, Node, TensorType
 from octavo.ir.plan import Quantized, make_plan
-from octavo.num.levels import All, Grouped, Levels, Narrow, PowersOfTwo
+from octavo.num.levels import All, Between, Grouped, Levels, Narrow, PowersOfTwo
 from octavo.num.qparams import PerChannel, PerTensor, QParams
 from octavo.ops import OPERATORS, Clip
 
@@ -105,6 +105,8 @@ def _encode_qparams(encoding: QParams) -> dict[str, Any]:
         document["levels"] = {"kind": type(levels).__name__, "bits": levels.bits}
     if isinstance(levels, Grouped):
         document["levels"]["size"] = levels.size
+    if isinstance(levels, Between):
+        document["levels"] |= {"low": levels.low, "high": levels.high}
     return document
 
 
@@ -113,6 +115,8 @@ def _levels(entry: dict[str, Any] | None, factors: Any) -> Levels:
         return All()
     if entry["kind"] == "Grouped":
         return Grouped(int(entry["bits"]), int(entry["size"]), factors)
+    if entry["kind"] == "Between":
+        return Between(int(entry["low"]), int(entry["high"]))
     kinds: dict[str, type[Narrow] | type[PowersOfTwo]] = {"Narrow": Narrow, "PowersOfTwo": PowersOfTwo}
     return kinds[entry["kind"]](int(entry["bits"]))
 

@@ -76,7 +76,17 @@ class Sheet:
         return self.put("Transpose", [name], f"{hint}.transposed", perm=list(perm))
 
     def encode(self, name: str, encoding: QParams, hint: str) -> str:
-        """QuantizeLinear and DequantizeLinear with an activation's encoding; for float16 a Cast there and back."""
+        """QuantizeLinear and DequantizeLinear with an activation's encoding; for float16 a Cast there and back.
+
+        What QuantizeLinear would not clamp, a Clip does before.
+        """
+        if encoding.narrow:
+            ends = encoding.dequantize(np.array(encoding.limits)).astype(np.float32)
+            limits = [
+                self.constant(end.reshape(()), f"{hint}.{side}")
+                for end, side in zip(ends, ("low", "high"), strict=True)
+            ]
+            name = self.put("Clip", [name, *limits], f"{hint}.clipped")
         if encoding.dtype == "float16":
             return self._as_float(self.put("Cast", [name], f"{hint}.float16", to=TensorProto.FLOAT16), hint)
         parameters = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,11 @@ from octavo.errors import OctavoError
 from octavo.formats.tflite.assemble import OutOperator, OutTensor
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
-from octavo.num.qparams import QParams
+from octavo.num.qparams import QParams, integer_limits
 from octavo.num.tables import activation_limits
 from octavo.ops.base import Site
 from octavo.ops.unary import NONE, Clip
+from octavo.quant.narrow import clamps
 
 __all__ = ["Draft", "Part"]
 
@@ -53,10 +55,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Part:
-    """One node of the graph while it is written."""
+    """One node of the graph while it is written; ``written`` is the tensor that takes its output unclamped, if any."""
 
     draft: Draft
     node: Node
+    written: int | None = None
 
     @property
     def op(self) -> Any:
@@ -77,8 +80,8 @@ class Part:
         return self.draft.value(self.node.inputs[position])
 
     def y(self) -> int:
-        """The tensor of the output."""
-        return self.draft.value(self.node.outputs[0])
+        """The tensor that the operator writes: the output, unless it is clamped afterwards."""
+        return self.draft.value(self.node.outputs[0]) if self.written is None else self.written
 
     def inner(self, suffix: str, shape: Sequence[int], type: str, params: QParams | None = None) -> int:
         """A tensor between two operators of this node."""
@@ -101,14 +104,47 @@ class Part:
         self.draft.operators.append(OutOperator(kind, version, tuple(inputs), (output,), options_type, options))
 
     def fused(self) -> int:
-        """The code of the fused activation that clamps to the same integers as the operator's own."""
-        y, clip = self.site.y(), self.op.activation
-        scale, zero = y.scale[0], int(y.zero_point[0])
-        wanted = activation_limits(clip.minimum, clip.maximum, scale, zero, y.limits)
-        for code, known in _FUSED.items():
-            if activation_limits(known.minimum, known.maximum, scale, zero, y.limits) == wanted:
+        """The code of the fused activation that clamps to the same integers as the operator's own.
+
+        Of an output that is clamped afterwards: the one that leaves least to do.
+        """
+        wanted, found = self._ends(self.op.activation), self._codes()
+        if self.site.y().narrow:
+            return min(found, key=lambda code: (_left(found[code], wanted), code))
+        for code, ends in found.items():
+            if ends == wanted:
                 return code
+        clip = self.op.activation
         raise self.refuse(
             f"the activation clips to [{clip.minimum}, {clip.maximum}], for which there is no fused activation",
             "Use ReLU, ReLU6 or a range that the output's encoding already ends at.",
         )
+
+    def left(self) -> tuple[int | None, int | None]:
+        """The lower and the upper end to which the output must be clamped once it is written."""
+        y = self.site.y()
+        if not y.narrow or not clamps(self.node):
+            return None, None
+        low, high = wanted = self._ends(getattr(self.op, "activation", NONE))
+        kernel = self._codes()[self.fused()] if hasattr(self.op, "activation") else integer_limits(y.dtype)
+        return low if kernel[0] < wanted[0] else None, high if kernel[1] > wanted[1] else None
+
+    def _codes(self) -> dict[int, tuple[int, int]]:
+        """The ends that the kernels of TensorFlow Lite give each fused activation."""
+        y = self.site.y()
+        whole = integer_limits(y.dtype)
+        return {
+            code: activation_limits(clip.minimum, clip.maximum, y.scale[0], int(y.zero_point[0]), whole)
+            for code, clip in _FUSED.items()
+        }
+
+    def _ends(self, clip: Clip) -> tuple[int, int]:
+        y = self.site.y()
+        return activation_limits(clip.minimum, clip.maximum, y.scale[0], int(y.zero_point[0]), y.limits)
+
+
+def _left(ends: tuple[int, int], wanted: tuple[int, int]) -> float:
+    """How many ends are still to be clamped; a kernel that clamps more than wanted is no use."""
+    if ends[0] > wanted[0] or ends[1] < wanted[1]:
+        return math.inf
+    return (ends[0] < wanted[0]) + (ends[1] > wanted[1])

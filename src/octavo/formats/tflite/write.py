@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
 from octavo.errors import OctavoError
 from octavo.formats.tflite.assemble import assemble
 from octavo.formats.tflite.draft import Draft, Part
@@ -36,8 +41,25 @@ def write_tflite(quantized: Quantized) -> bytes:
         if part.site.y().dtype != "int8":
             # TensorFlow Lite has layers in int16 whose integers are not defined here: lowering refuses them by name.
             op.lower(part.site)
-        writer(part)
+        _clamped(part, writer)
     outputs = [draft.value(name) for name in quantized.graph.outputs]
     if not draft.operators:
         raise OctavoError(quantized.graph.name, "has no operator to export", "Export a network that computes.")
     return assemble(quantized.graph.name, draft.tensors, draft.operators, inputs, outputs)
+
+
+def _clamped(part: Part, writer: Callable[[Part], None]) -> None:
+    """The node, then a MAXIMUM and a MINIMUM with constants where its own clamp leaves more than the encoding has."""
+    ends = [(kind, end) for kind, end in zip(("MAXIMUM", "MINIMUM"), part.left(), strict=True) if end is not None]
+    if not ends:
+        writer(part)
+        return
+    y, shape = part.site.y(), part.site.out_type().shape
+    value = part.inner("unclamped", shape, y.dtype.upper(), y)
+    writer(replace(part, written=value))
+    for index, (kind, end) in enumerate(ends):
+        last = index == len(ends) - 1
+        output = part.y() if last else part.inner("raised", shape, y.dtype.upper(), y)
+        limit = part.const(kind.lower(), np.array([end], y.dtype), y)
+        part.emit(kind, 2, [value, limit], output, "MaximumMinimumOptions")
+        value = output

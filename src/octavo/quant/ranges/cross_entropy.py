@@ -37,13 +37,14 @@ def _of_logits(logits: torch.Tensor, extremes: Range, format: ActivationFormat) 
     shares = np.linspace(0.2, 1.0, 33)
     a, b = (part.reshape(-1) for part in np.meshgrid(shares * low, shares * high, indexing="ij"))
     if format.symmetric:
-        top = 32767 if format.dtype == "int16" else 127
+        _, top = format.integers(False)
         peak = max(-low, high)
         steps = np.exp2(np.ceil(np.log2(peak / top)) - np.arange(5)) if format.power_of_two else peak * shares / top
         a, b, levels, scale, first = -steps * top, steps * top, 2 * top + 1, steps, np.full(len(steps), -top)
     else:
-        levels, scale = 256, (b - a) / 255
-        first = np.clip(np.rint(a / scale), -255, 0)
+        levels = 2**format.width
+        scale = (b - a) / (levels - 1)
+        first = np.clip(np.rint(a / scale), 1 - levels, 0)
     target = torch.log_softmax(logits.double(), -1)
     losses: list[torch.Tensor] = []
     step = max(1, _CHUNK // logits.numel())

@@ -23,9 +23,9 @@ def kl(statistics: Sequence[TensorStatistics], format: ActivationFormat) -> list
     """The symmetric clip that loses the least information between the values and their levels (Migacz 2017).
 
     The histogram of |x| without zeros, 2,048 bins, is cut at 128, 144, ... 2,048 bins; what lies above is counted into
-    the last bin; the distribution P so made is compared with Q, its 128 levels each spread evenly over the level's
-    bins that are not empty. The cut with the least KL(P, Q) is the clip, at most the largest value seen. A tensor
-    without negative values keeps 0 as its low end, and in the affine format its levels are 256.
+    the last bin; the distribution P so made is compared with Q, its 128 levels (8 of 4 bits) each spread evenly over
+    the level's bins that are not empty. The cut with the least KL(P, Q) is the clip, at most the largest value seen. A
+    tensor without negative values keeps 0 as its low end, and where the format then has twice the levels, so has Q.
 
     int16 activations have more levels than the histogram has bins: theirs are set by mse.
     """
@@ -34,9 +34,10 @@ def kl(statistics: Sequence[TensorStatistics], format: ActivationFormat) -> list
     known = densities(statistics)
     half = BINS // 2
     magnitudes = known.counts[:, half:] + known.counts[:, :half][:, ::-1]
-    one_sided = (known.low >= 0) & (not format.symmetric)
+    one_sided = (known.low >= 0) & (format.narrow or not format.symmetric)
     clips = np.zeros(len(magnitudes))
-    for levels, chosen in ((128, ~one_sided), (256, one_sided)):
+    half_levels = 2 ** (format.width - 1)
+    for levels, chosen in ((half_levels, ~one_sided), (2 * half_levels, one_sided)):
         if chosen.any():
             cuts = np.arange(levels, half + 1, _STEP)
             best = cuts[relative_entropy(magnitudes[chosen], cuts, levels).argmin(1)]

@@ -31,33 +31,40 @@ def mse(statistics: Sequence[TensorStatistics], format: ActivationFormat) -> lis
     low, high = np.minimum(known.low, 0.0), np.maximum(known.high, 0.0)
     alive = (high > low) & (known.total > 0)
     safe_low, safe_high = np.where(alive, low, 0.0), np.where(alive, high, 1.0)
-    if format.symmetric:
-        found = _symmetric(known, np.maximum(-safe_low, safe_high), format)
-    else:
-        found = _affine(known, safe_low, safe_high)
+    find = _symmetric if format.symmetric else _affine
+    found = find(known, safe_low, safe_high, format)
     best = np.where(alive[:, None], found, np.stack([low, high], axis=1))
     return [(float(a), float(b)) for a, b in best]
 
 
-def _symmetric(known: Densities, peak: Vector, format: ActivationFormat) -> Vector:
-    """[T, 2]."""
-    top = 32767 if format.dtype == "int16" else 127
-    if format.power_of_two:
-        scales = np.exp2(np.ceil(np.log2(peak / top))[:, None] - np.arange(5))
-    else:
-        scales = (peak / top)[:, None] * np.linspace(0.1, 1.0, 181)
-    errors = _chunked(known, scales, np.full_like(scales, -top), 2 * top + 1)
-    best = np.take_along_axis(scales, errors.argmin(1)[:, None], 1)[:, 0] * top
-    return np.stack([-best, best], axis=1)
+def _symmetric(known: Densities, low: Vector, high: Vector, format: ActivationFormat) -> Vector:
+    """[T, 2]. Narrow formats without negative values are unsigned."""
+    found = np.empty((len(low), 2))
+    unsigned = (low == 0) & format.narrow
+    for rows, alone in ((np.flatnonzero(unsigned), True), (np.flatnonzero(~unsigned), False)):
+        if not rows.size:
+            continue
+        peak, (least, top) = np.maximum(-low, high)[rows], format.integers(alone)
+        if format.power_of_two:
+            scales = np.exp2(np.ceil(np.log2(peak / top))[:, None] - np.arange(5))
+        else:
+            scales = (peak / top)[:, None] * np.linspace(0.1, 1.0, 181)
+        # One level of 256 more below than above is nothing, one of 16 is not.
+        first = least if format.narrow else -top
+        errors = _chunked(known.take(rows), scales, np.full_like(scales, first), top - first + 1)
+        best = np.take_along_axis(scales, errors.argmin(1)[:, None], 1)[:, 0]
+        found[rows] = best[:, None] * [0 if alone else -top, top]
+    return found
 
 
-def _affine(known: Densities, low: Vector, high: Vector) -> Vector:
+def _affine(known: Densities, low: Vector, high: Vector, format: ActivationFormat) -> Vector:
     """[T, 2]. An end at zero needs no search."""
+    steps = 2**format.width - 1
     found = np.empty((len(low), 2))
     one_sided = (low == 0) | (high == 0)
     for rows, alone in ((np.flatnonzero(one_sided), True), (np.flatnonzero(~one_sided), False)):
         if rows.size:
-            found[rows] = _searched(known.take(rows), low[rows], high[rows], alone)
+            found[rows] = _searched(known.take(rows), low[rows], high[rows], alone, steps)
     return found
 
 
@@ -68,15 +75,15 @@ def _grid(steps: Vector, one_sided: bool) -> Vector:
     return np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(1, -1, 2)
 
 
-def _searched(known: Densities, low: Vector, high: Vector, one_sided: bool) -> Vector:
-    """The best ends [T, 2] by a coarse and two fine searches."""
+def _searched(known: Densities, low: Vector, high: Vector, one_sided: bool, steps: int) -> Vector:
+    """The best ends [T, 2] of ``steps`` steps by a coarse and two fine searches."""
     shares = _grid(_COARSE, one_sided)
     shares = np.broadcast_to(shares, (len(low), *shares.shape[1:]))
     for width in (0.05, 0.01, None):
         lows, highs = low[:, None] * shares[..., 0], high[:, None] * shares[..., 1]
-        scales = (highs - lows) / 255
-        first = np.clip(np.rint(lows / scales), -255, 0)
-        errors = _chunked(known, scales, first, 256)
+        scales = (highs - lows) / steps
+        first = np.clip(np.rint(lows / scales), -steps, 0)
+        errors = _chunked(known, scales, first, steps + 1)
         best = np.take_along_axis(shares, errors.argmin(1)[:, None, None], 1)
         if width is None:
             break
