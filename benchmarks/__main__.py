@@ -10,6 +10,7 @@ from benchmarks import (
     asymmetric_weights,
     bundles,
     exactness,
+    finetuning,
     instructions,
     kernels,
     memory,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "kernels": kernels.main,
     "speed": speed.main,
     "training": training.main,
+    "finetuning": finetuning.main,
 }
 
 

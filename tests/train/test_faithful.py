@@ -187,6 +187,32 @@ def test_autocast_leaves_it_in_float32(samples: torch.Tensor) -> None:
     assert found.dtype == torch.float32 and torch.equal(found, module(samples))
 
 
+@pytest.mark.parametrize("allowed", ["highest", "high", "medium"])
+def test_low_precision_of_the_process_leaves_it_in_float32(samples: torch.Tensor, allowed: str) -> None:
+    module = module_of(Residual, samples, "affine").eval()
+    wanted, before = module(samples), torch.get_float32_matmul_precision()
+    inside = []
+
+    def tap(name: str, value: torch.Tensor) -> torch.Tensor:
+        backends = torch.backends
+        inside.extend(
+            place.fp32_precision for place in (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul)
+        )
+        return Trainable.tap(module, name, value)
+
+    module.tap = tap  # type: ignore[method-assign]
+    try:
+        torch.set_float32_matmul_precision(allowed)
+        assert torch.equal(module(samples), wanted)
+        assert set(inside) == {"ieee"}
+        assert torch.get_float32_matmul_precision() == allowed and torch.backends.cudnn.allow_tf32
+        with pytest.raises(OctavoError):
+            module(samples, samples)
+        assert torch.get_float32_matmul_precision() == allowed, "after an error, too"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def test_weights_decay_and_nothing_else(samples: torch.Tensor) -> None:
     module = module_of(Residual, samples, "affine")
     weights, others = module.parameter_groups(0.1, 0.5)

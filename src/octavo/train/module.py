@@ -24,6 +24,7 @@ from octavo.train.batch_norm import LiveBatchNorm, fold
 from octavo.train.fake import Rounding, rounded
 from octavo.train.head import preprocessing
 from octavo.train.places import few, places_of_multiplier, plain_rounding
+from octavo.train.precision import full_float32
 from octavo.train.scale import power_of_two
 from octavo.train.weights import TrainedWeight, linear_nodes
 
@@ -122,9 +123,9 @@ class Trainable(nn.Module):
             self.register_buffer(buffer, constants[name])
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """The network's outputs as it gives them: one tensor, or a tuple. In float32 also under autocast."""
+        """The network's outputs as it gives them: one tensor, or a tuple. In full float32, always."""
         given = self._inputs(inputs, named)
-        with torch.autocast(self.device.type, enabled=False):
+        with full_float32(self.device):
             found = float_run(self.graph, given, self.tap)
         return self._outputs(found)
 
@@ -140,7 +141,7 @@ class Trainable(nn.Module):
                 found[name] = value
             return value
 
-        with torch.autocast(self.device.type, enabled=False):
+        with full_float32(self.device):
             return float_run(self.graph, inputs, tap)[self.graph.outputs[0]], found
 
     def feature_names(self) -> tuple[str, ...]:
