@@ -10,6 +10,7 @@ from torch import distributed, nn
 
 from octavo.ir.graph import Array, Moments
 from octavo.num.qparams import QParams
+from octavo.train.processes import several, summed
 
 __all__ = ["LiveBatchNorm", "fold"]
 
@@ -55,7 +56,7 @@ class LiveBatchNorm(nn.Module):
         Where running statistics count, what is added to the sums is rounded as the folded bias will be.
         """
         live = self.training and not bool(self.frozen)
-        if live and _several():
+        if live and several():
             return self._over_processes(u)
         beta: torch.Tensor = self.beta
         if not live:
@@ -72,8 +73,8 @@ class LiveBatchNorm(nn.Module):
         """The same with the statistics of all processes' batches, which are of one size."""
         axes = tuple(range(u.ndim - 1))
         count = u.numel() // u.shape[-1] * distributed.get_world_size()
-        mean = _summed(u.sum(axes)) / count
-        variance = _summed((u - mean).square().sum(axes)) / count
+        mean = summed(u.sum(axes)) / count
+        variance = summed((u - mean).square().sum(axes)) / count
         with torch.no_grad():
             self.mean.lerp_(mean, _MOMENTUM)
             self.variance.lerp_(variance * (count / max(count - 1, 1)), _MOMENTUM)
@@ -106,29 +107,3 @@ def fold(norm: LiveBatchNorm, encoding: QParams, integers: Array, axis: int) -> 
     magnitude = np.where(factor == 0, 1.0, np.abs(factor))
     scale = (encoding.scale.astype(np.float64) * magnitude).astype(np.float32)
     return replace(encoding, scale=scale), signed, norm.shift().double().cpu().numpy()
-
-
-def _summed(x: torch.Tensor) -> torch.Tensor:
-    """The sum over all processes, differentiable."""
-    total: torch.Tensor = _AllReduced.apply(x)  # type: ignore[no-untyped-call]
-    return total
-
-
-def _several() -> bool:
-    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
-
-
-class _AllReduced(torch.autograd.Function):
-    """The sum over all processes; so is its gradient."""
-
-    @staticmethod
-    def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
-        total = x.clone()
-        distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: object, *gradients: torch.Tensor) -> torch.Tensor:
-        total = gradients[0].clone()
-        distributed.all_reduce(total)
-        return total
