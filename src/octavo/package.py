@@ -20,7 +20,7 @@ from octavo.c.sharing import check_optimize, shared_calls
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
 from octavo.fit import check_fit, const_bytes, flash_bytes, model_bytes
-from octavo.formats.native import write_quantized
+from octavo.formats.native import timeless, write_quantized
 from octavo.formats.onnx import write_onnx_qdq
 from octavo.formats.tflite import write_tflite
 from octavo.ir.check import verify
@@ -138,7 +138,7 @@ def write_quantization(quantized: Quantized, folder: str | Path) -> dict[str, st
         "generator": GENERATOR,
         "version": MANIFEST_VERSION,
         "target": plan.target,
-        "verdict": dict(plan.verdict),
+        "verdict": timeless(plan.verdict),
         "notes": list(plan.notes),
         "not_written": refused,
         "sha256": {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())},

@@ -75,6 +75,23 @@ def test_the_float_network_teaches_without_labels(
     assert "Fine-tuning" in answer.out and "(kept)" in answer.out and "Judged in integers by 80 samples" in answer.out
 
 
+def test_the_same_training_gives_the_same_bytes_and_the_folder_tells_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = [finetune(capsys, folder, "train.npz", tmp_path / name, "--epochs", 2, "--json") for name in "ab"]
+    files = [
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
+        for name in "ab"
+    ]
+    assert files[0] == files[1]
+    story = said[0].document["finetuning"]
+    stored = Build.open(tmp_path / "a").quantized.plan.verdict["finetuning"]
+    assert stored == {**story, "epochs": [{k: v for k, v in row.items() if k != "seconds"} for row in story["epochs"]]}
+    assert stored["score"] == "accuracy" and stored["float_accuracy"] == 1.0
+    history = stored["history"]
+    assert history["steps"] == list(range(1, 73)) and history["epochs"] == [1, 2]
+
+
 def test_what_is_refused_writes_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "few.npz", inputs=np.zeros((50, *SAMPLE), np.float32))
     cases: list[tuple[str, tuple[object, ...]]] = [

@@ -16,7 +16,8 @@ from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.num.formats import FORMATS
 from octavo.run.float_run import float_run, to_graph_layout
-from octavo.train import Recipe, finetune
+from octavo.train import Finetuned, Recipe, finetune
+from octavo.train import history as telling
 from octavo.train import loop as training
 from tests.networks.torch_networks import seeded
 from tests.train.test_module import SAMPLE, Net, in_integers, quantized
@@ -85,6 +86,11 @@ def test_a_teacher_needs_no_labels(graph: Graph, samples: torch.Tensor) -> None:
         assert nearness(done.quantized) > 0.7 * nearness(start)
 
 
+def in_full(done: Finetuned) -> list[np.ndarray]:
+    history = done.history
+    return [np.array(rows) for rows in (history.losses, history.by_layer, history.by_group, history.open)]
+
+
 @pytest.mark.parametrize("batch_norm", ["fold", "keep"])
 @pytest.mark.parametrize("stop", [3, 5, 11])
 def test_interrupted_anywhere_and_resumed_it_is_the_same(
@@ -92,6 +98,8 @@ def test_interrupted_anywhere_and_resumed_it_is_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(training, "_SAVE_EVERY", 2)
+    # Windows of two of the 15 steps: the last stays open, others are interrupted.
+    monkeypatch.setattr(telling, "LOSSES", 8)
     labels, recipe = np.arange(40) % 4, replace(RECIPE, batch_norm=batch_norm, hold_oscillating=0.005, freeze_after=9)
     given = (start, inputs(graph, samples), labels)
 
@@ -115,6 +123,9 @@ def test_interrupted_anywhere_and_resumed_it_is_the_same(
     assert same(resumed.quantized, whole.quantized)
     assert [e.loss for e in resumed.epochs] == [e.loss for e in whole.epochs]
     assert [e.score for e in resumed.epochs] == [e.score for e in whole.epochs]
+    assert resumed.history.row(graph, recipe) == whole.history.row(graph, recipe)
+    for resumed_rows, rows in zip(in_full(resumed), in_full(whole), strict=True):
+        assert np.array_equal(resumed_rows, rows), "six digits are alike, and the others are not"
     with pytest.raises(OctavoError, match="another model, other data or other settings"):
         finetune(*given, recipe=replace(recipe, seed=1), checkpoint=file)
     file.write_bytes(file.read_bytes()[:1000])

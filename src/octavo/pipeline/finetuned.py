@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from octavo.errors import OctavoError
-from octavo.ir.graph import Graph
+from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.rung import Stage
@@ -48,7 +48,7 @@ def finetuned(
     """Train on some samples and keep the epoch whose integers are best on others.
 
     ``held`` judge by accuracy if they have labels, else by agreement with the float network. The verdict's
-    ``finetuning`` holds a row for each epoch and says which was kept.
+    ``finetuning`` holds a row for each epoch and says which was kept; docs/training.md has all its keys.
     """
     reference = reference_outputs(quantized.graph, held)
 
@@ -63,16 +63,27 @@ def finetuned(
     done = finetune(
         quantized, training.inputs, training.labels, teacher, recipe, judge, progress, checkpoint, _identity(held)
     )
-    rows = [asdict(epoch) for epoch in done.epochs]
-    # What the trail measured is another network when an epoch is kept.
-    verdict = {
-        **(quantized.plan.verdict if done.best == 0 else {}),
-        "finetuning": {"judged_by": len(held), "before": done.start, "epochs": rows, "kept": done.best},
+    story = {
+        "judged_by": len(held),
+        "score": "agreement" if held.labels is None else "accuracy",
+        "float_accuracy": _accuracy(reference, held.labels),
+        "before": done.start,
+        "epochs": [asdict(epoch) for epoch in done.epochs],
+        "kept": done.best,
+        "history": done.history.row(quantized.graph, recipe),
     }
+    # What the trail measured is another network when an epoch is kept.
+    verdict = {**(quantized.plan.verdict if done.best == 0 else {}), "finetuning": story}
     notes = quantized.plan.notes
     if done.best == 0:
         notes = (*notes, "fine-tuning brought nothing: the network is the one before it")
     return done.quantized.with_(verdict=verdict, notes=notes)
+
+
+def _accuracy(outputs: Array, labels: Array | None) -> float | None:
+    if labels is None:
+        return None
+    return float((outputs.reshape(len(outputs), -1).argmax(1) == labels).mean())
 
 
 def _identity(samples: Samples) -> str:

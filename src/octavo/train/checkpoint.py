@@ -24,7 +24,7 @@ Tensors = dict[str, torch.Tensor]
 
 def save(checkpoint: Checkpoint, state: State) -> None:
     """Write the file in one move."""
-    tensors = _of_modules(state) | _of_optimizer(state) | _of_best(state)
+    tensors = _of_modules(state) | _of_optimizer(state) | _of_best(state) | _of_history(state)
     said = {
         "digest": checkpoint.digest,
         "step": str(state.step),
@@ -74,6 +74,7 @@ def _restore(state: State, said: Mapping[str, str], tensors: Tensors) -> None:
     state.step, state.total = int(said["step"]), float(said["total"])
     state.start, state.best = float(said["start"]), int(said["best"])
     state.epochs = [Epoch(**epoch) for epoch in json.loads(said["epochs"])]
+    _restore_history(state, _under(tensors, "history"))
     if state.best:
         state.quantized = _best(state.quantized, tensors)
 
@@ -93,6 +94,36 @@ def _check(state: State, each: int) -> None:
 def _of_modules(state: State) -> Tensors:
     parts = (("module", state.module), ("oscillations", state.oscillations))
     return {f"{name}/{key}": value for name, module in parts for key, value in module.state_dict().items()}
+
+
+def _of_history(state: State) -> Tensors:
+    """What changes of it; its names follow from the network."""
+    history, done = state.history, len(state.epochs)
+    arrays = {
+        "losses": np.array(history.losses, np.float64),
+        "open": np.array([history.open], np.float64),
+        "by_layer": np.array(history.by_layer, np.float64).reshape(done, len(history.layers), 5),
+        "by_group": np.array(history.by_group, np.float64).reshape(done, len(history.groups)),
+    }
+    return {f"history/{name}": torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _restore_history(state: State, tensors: Tensors) -> None:
+    """ValueError when it is not that of so many steps and epochs of this network."""
+    history, done = state.history, len(state.epochs)
+    found = {name: tensor.double().numpy() for name, tensor in tensors.items()}
+    shapes = {
+        "losses": (state.step // history.window,),
+        "open": (1,),
+        "by_layer": (done, len(history.layers), 5),
+        "by_group": (done, len(history.groups)),
+    }
+    for name, shape in shapes.items():
+        if found[name].shape != shape or not np.isfinite(found[name]).all():
+            raise ValueError(f"{name} of the history")
+    history.losses = found["losses"].tolist()
+    history.open, history.seen = float(found["open"][0]), state.step % history.window
+    history.by_layer, history.by_group = list(found["by_layer"]), list(found["by_group"])
 
 
 def _learned(state: State) -> list[Any]:

@@ -20,6 +20,7 @@ from octavo.quant.rounding.checkpoint import Checkpoint
 from octavo.run.float_run import check_inputs
 from octavo.train.checkpoint import resume, save
 from octavo.train.distill import Teacher, feature_loss, logit_loss
+from octavo.train.history import History
 from octavo.train.module import Trainable, trainable
 from octavo.train.oscillation import Oscillations, dampening
 from octavo.train.recipe import DEFAULT, Recipe
@@ -35,12 +36,16 @@ Progress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Finetuned:
-    """The best network, by score or the last one, and the way there; ``start`` is the score before training."""
+    """The best network, by score or the last one, and the way there; ``start`` is the score before training.
+
+    ``history`` has the loss over steps, and scales and oscillations layer by layer.
+    """
 
     quantized: Quantized
     start: float
     epochs: tuple[Epoch, ...]
     best: int
+    history: History
 
 
 def finetune(
@@ -71,7 +76,7 @@ def finetune(
     count = check_inputs(quantized.graph, inputs)
     _check_labels(quantized.graph, labels, count)
     each = max(1, count // recipe.batch)
-    state = _begin(quantized, recipe)
+    state = _begin(quantized, recipe, each)
     known = dict(inputs) if labels is None else {**inputs, "labels": np.asarray(labels)}
     work = repr((recipe, None if teacher is None else graph_digest(teacher), judged_by))
     saved = None if checkpoint is None else Checkpoint.of(checkpoint, quantized, known, work)
@@ -87,15 +92,16 @@ def finetune(
         scores.append(state.epochs[-1].score)
         if saved is not None:
             save(saved, state)
-    return Finetuned(state.quantized, state.start, tuple(state.epochs), state.best)
+    return Finetuned(state.quantized, state.start, tuple(state.epochs), state.best, state.history)
 
 
-def _begin(quantized: Quantized, recipe: Recipe) -> State:
+def _begin(quantized: Quantized, recipe: Recipe, each: int) -> State:
     module = trainable(quantized, recipe.batch_norm, recipe.learn_scales, recipe.learn_zero_points, recipe.freeze).to(
         recipe.device
     )
     optimizer = torch.optim.Adam(module.parameter_groups(recipe.rate, recipe.weight_decay))
-    return State(module, optimizer, Oscillations(module, recipe.hold_oscillating).to(recipe.device), quantized)
+    oscillations = Oscillations(module, recipe.hold_oscillating).to(recipe.device)
+    return State(module, optimizer, oscillations, quantized, History.of(module, each, recipe.epochs))
 
 
 def _given_up(scores: list[float], patience: int | None) -> bool:
@@ -166,7 +172,9 @@ def _pass(
     for done, at in enumerate(_batches(len(next(iter(inputs.values()))), recipe, number), number * each):
         if done < state.step:
             continue
-        state.total += _step(state, inputs, labels, loss_of, recipe, at, each * recipe.epochs)
+        loss = _step(state, inputs, labels, loss_of, recipe, at, each * recipe.epochs)
+        state.total += loss
+        state.history.add_loss(loss)
         if progress is not None:
             progress(state.step, each * recipe.epochs, state.total / (state.step - number * each))
         if saved is not None and state.step % _SAVE_EVERY == 0:
@@ -182,6 +190,7 @@ def _judge(state: State, each: int, judge: Judge | None) -> None:
         state.quantized, state.best = found, len(state.epochs) + 1
     oscillating = float(np.mean(state.oscillations.shares()))
     state.epochs.append(Epoch(state.total / each, score, oscillating, state.seconds))
+    state.history.add_epoch(state.module, state.oscillations)
     state.total = state.seconds = 0.0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from octavo.ir.plan import Quantized
+from octavo.train.history import History
 from octavo.train.module import Trainable
 from octavo.train.oscillation import Oscillations
 
@@ -36,6 +37,7 @@ class State:
     optimizer: torch.optim.Optimizer
     oscillations: Oscillations
     quantized: Quantized
+    history: History
     start: float = math.nan
     step: int = 0
     total: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from octavo.num.levels import All, Between, Grouped, Levels, Narrow, PowersOfTwo
 from octavo.num.qparams import PerChannel, PerTensor, QParams
 from octavo.ops import OPERATORS, Clip
 
-__all__ = ["FILES", "read_quantized", "write_quantized"]
+__all__ = ["FILES", "read_quantized", "timeless", "write_quantized"]
 
 VERSION = 1
 FILES = ("graph.json", "tensors.safetensors")
@@ -52,8 +53,8 @@ def write_quantized(quantized: Quantized) -> dict[str, bytes]:
         "target": plan.target,
         "groups": dict(plan.groups),
         "reasons": dict(plan.reasons),
-        "trail": [{key: value for key, value in row.items() if key != "seconds"} for row in plan.trail],
-        "verdict": dict(plan.verdict),
+        "trail": timeless(plan.trail),
+        "verdict": timeless(plan.verdict),
         "notes": plan.notes,
         "qparams": {name: _encode_qparams(q) for name, q in plan.qparams.items()},
     }
@@ -88,6 +89,13 @@ def read_quantized(folder: Path) -> Quantized:
         ) from error
     except Exception as error:  # a damaged document can fail anywhere in the decoding
         raise OctavoError(str(folder), f"cannot be read ({type(error).__name__}: {error})", _REMEDY) from error
+
+
+def timeless(record: Any) -> Any:
+    """A trail or verdict without the seconds that it took, so that the same work gives the same bytes."""
+    if isinstance(record, Mapping):
+        return {key: timeless(value) for key, value in record.items() if key != "seconds"}
+    return [timeless(value) for value in record] if isinstance(record, list | tuple) else record
 
 
 def _encode(value: Any) -> Any:
