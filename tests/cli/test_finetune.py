@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from octavo.train import Recipe
 from tests.cli.networks import octavo as command
 from tests.networks.torch_networks import seeded
 from tests.train.test_module import SAMPLE, Net
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finetune(capsys: pytest.CaptureFixture[str], folder: Path, data: str, output: Path, *more: object) -> Any:
     arguments = ("finetune", folder / "build", "--train", folder / data, "-o", output, "--batch", 20, "--rate", 0.005)
     return command(capsys, *arguments, *more)
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_do_what_one_does(folder: Path, tmp_path: Path) -> None:
+    """Sums in another order decide a tie otherwise now and then; one of them writes."""
+    recipe = ["--train", str(folder / "train.npz"), "--epochs", "1", "--batch", "40", "--rate", "0.001"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    for name, start in (("one", []), ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"])):
+        more = ["-o", str(tmp_path / name), "--checkpoint", str(tmp_path / f"{name}.safetensors"), "--json"]
+        line = [sys.executable, *start, "-m", "octavo", "finetune", str(folder / "build"), *recipe, *more]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout.count('"finetuning"') == 1
+    assert not list(tmp_path.glob("*.safetensors"))
+    one, two = (Build.open(tmp_path / name).quantized.plan for name in ("one", "two"))
+    stories = [plan.verdict["finetuning"]["epochs"][0] for plan in (one, two)]
+    assert stories[0]["loss"] == pytest.approx(stories[1]["loss"], rel=1e-3)
+    for name, integers in one.integers.items():
+        assert np.mean(integers == two.integers[name]) > 0.98, name
 
 
 def test_labels_bring_accuracy_and_the_folder_is_for_the_same_target(
@@ -80,7 +104,11 @@ def test_the_same_training_gives_the_same_bytes_and_the_folder_tells_it(
 ) -> None:
     said = [finetune(capsys, folder, "train.npz", tmp_path / name, "--epochs", 2, "--json") for name in "ab"]
     files = [
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
         for name in "ab"
     ]
     assert files[0] == files[1]

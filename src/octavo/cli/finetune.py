@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from octavo.cli.commands import samples_of
 from octavo.cli.document import emit
 from octavo.cli.progress import stages
 from octavo.files import check_replaceable
+from octavo.pipeline.rung import silent
 from octavo.train import Recipe
+from octavo.train.processes import is_first, joined
 
 __all__ = ["finetune_folder"]
 
@@ -30,13 +33,16 @@ def finetune_folder(
     config: Path | None,
     json: bool,
 ) -> None:
-    """Train the network of a folder and write another folder, for the same target, with the best epoch."""
+    """Train the network of a folder and write another folder, for the same target, with the best epoch.
+
+    Of the processes that torchrun starts the first shows progress and writes.
+    """
     build, chosen = Build.open(folder), Recipe(**recipe)
     check_replaceable(output)
     data = samples_of(train, config)
     held = None if evaluation is None else samples_of(evaluation, config)
     own = build.quantized.graph if distill else None
-    with stages() as stage:
+    with joined(chosen.device), stages() if is_first() else nullcontext(silent) as stage:
         trained = api.finetune(
             build.quantized,
             data.inputs,
@@ -48,6 +54,9 @@ def finetune_folder(
             checkpoint,
             stage,
         )
+        first = is_first()
+    if not first:
+        return
     made = build.manifest
     written = api.export(trained, output, str(made["name"]), str(folder / "target.toml"), str(made["optimize"]))
     if checkpoint is not None:

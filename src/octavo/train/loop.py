@@ -23,6 +23,7 @@ from octavo.train.distill import Teacher, feature_loss, logit_loss
 from octavo.train.history import History
 from octavo.train.module import Trainable, trainable
 from octavo.train.oscillation import Oscillations, dampening
+from octavo.train.processes import average_gradients, from_first, is_first, mean_of, part_of
 from octavo.train.recipe import DEFAULT, Recipe
 from octavo.train.state import Epoch, State
 
@@ -68,8 +69,10 @@ def finetune(
     Softmax the loss sees what goes into it.
 
     ``checkpoint`` is a file that is written as training goes on, from which the same call goes on: to the same weights,
-    bit for bit. The caller removes it. The same arguments give the same integers on one machine with one number of
-    threads. Raises OctavoError when there is neither label nor teacher, or when the loss is not finite.
+    bit for bit. The caller removes it. Processes of one ``torch.distributed`` group that all call this share every
+    batch; the first judges and writes the checkpoint, and all return the same. The same arguments give the same
+    integers on one machine with one number of threads and processes. Raises OctavoError when there is neither label nor
+    teacher, or when the loss is not finite.
     """
     if labels is None and teacher is None:
         raise OctavoError("finetune", "has nothing to learn from", "Give labels, or a teacher.")
@@ -81,7 +84,7 @@ def finetune(
     work = repr((recipe, None if teacher is None else graph_digest(teacher), judged_by))
     saved = None if checkpoint is None else Checkpoint.of(checkpoint, quantized, known, work)
     if saved is None or not resume(saved, state, each):
-        state.start = math.nan if judge is None else judge(quantized)
+        state.start = _score(judge, quantized)
     scores = [state.start, *(epoch.score for epoch in state.epochs)]
     loss_of = _Loss(state.module, teacher, recipe)
     for number in range(len(state.epochs), recipe.epochs):
@@ -90,8 +93,7 @@ def finetune(
         _pass(state, inputs, labels, loss_of, recipe, number, each, progress, saved)
         _judge(state, each, judge)
         scores.append(state.epochs[-1].score)
-        if saved is not None:
-            save(saved, state)
+        _keep(saved, state)
     return Finetuned(state.quantized, state.start, tuple(state.epochs), state.best, state.history)
 
 
@@ -177,21 +179,34 @@ def _pass(
         state.history.add_loss(loss)
         if progress is not None:
             progress(state.step, each * recipe.epochs, state.total / (state.step - number * each))
-        if saved is not None and state.step % _SAVE_EVERY == 0:
-            save(saved, state)
+        if state.step % _SAVE_EVERY == 0:
+            _keep(saved, state)
     state.seconds += time.monotonic() - started
 
 
 def _judge(state: State, each: int, judge: Judge | None) -> None:
     """Ends an epoch: the network as integers, its score, and whether it is the best."""
     found = state.module.eval().finish()
-    score = math.nan if judge is None else judge(found)
+    score = _score(judge, found)
     if judge is None or score > max([state.start, *(epoch.score for epoch in state.epochs)]):
         state.quantized, state.best = found, len(state.epochs) + 1
     oscillating = float(np.mean(state.oscillations.shares()))
     state.epochs.append(Epoch(state.total / each, score, oscillating, state.seconds))
     state.history.add_epoch(state.module, state.oscillations)
     state.total = state.seconds = 0.0
+
+
+def _score(judge: Judge | None, network: Quantized) -> float:
+    """What the first process judges; nan unjudged."""
+    if judge is None:
+        return math.nan
+    return from_first(judge(network) if is_first() else math.nan)
+
+
+def _keep(saved: Checkpoint | None, state: State) -> None:
+    """Write the checkpoint, if there is one to write; only the first process does."""
+    if saved is not None and is_first():
+        save(saved, state)
 
 
 def _batches(count: int, recipe: Recipe, epoch: int) -> Iterator[Array]:
@@ -212,6 +227,7 @@ def _step(
 ) -> float:
     """One step of the optimizer; its loss."""
     state.module.train()
+    at = part_of(at)
     if recipe.freeze_after is not None and state.step >= recipe.freeze_after:
         state.module.freeze_batch_norm()
     batch = {name: torch.from_numpy(np.ascontiguousarray(x[at])).to(recipe.device) for name, x in inputs.items()}
@@ -220,13 +236,14 @@ def _step(
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.rate * share
     loss = loss_of(batch, wanted)
-    value = float(loss.detach())
+    value = mean_of(float(loss.detach()))
     if not math.isfinite(value):
         raise OctavoError(
             f"step {state.step + 1}", f"the loss is {value}", "Lower the rate, or check the training data."
         )
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    average_gradients(state.module.parameters())
     state.optimizer.step()
     state.oscillations.update(state.module)
     state.step += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import distributed
@@ -10,7 +12,7 @@ from torch import distributed
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array
 
-__all__ = ["average_gradients", "from_first", "is_first", "part_of", "several", "summed"]
+__all__ = ["average_gradients", "from_first", "is_first", "joined", "mean_of", "part_of", "several", "summed"]
 
 
 def several() -> bool:
@@ -50,13 +52,42 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-def from_first(value: float, device: str = "cpu") -> float:
+def from_first(value: float) -> float:
     """What the first process has, in all of them."""
     if not several():
         return value
-    shared = torch.tensor([value], dtype=torch.float64, device=device)
+    shared = _number(value)
     distributed.broadcast(shared, 0)
     return float(shared)
+
+
+def mean_of(value: float) -> float:
+    """The mean over all processes."""
+    if not several():
+        return value
+    shared = _number(value)
+    distributed.all_reduce(shared)
+    return float(shared) / distributed.get_world_size()
+
+
+def _number(value: float) -> torch.Tensor:
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    return torch.tensor([value], dtype=torch.float64, device=device)
+
+
+@contextmanager
+def joined(device: str) -> Iterator[None]:
+    """Join the processes that torchrun started, if it did; ``device`` cuda takes one GPU each."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or several():
+        yield
+        return
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
 
 
 def summed(x: torch.Tensor) -> torch.Tensor:
