@@ -22,6 +22,7 @@ from benchmarks import (
     steps,
     streaming,
     training,
+    training_choices,
 )
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "speed": speed.main,
     "training": training.main,
     "finetuning": finetuning.main,
+    "training_choices": training_choices.main,
 }
 
 

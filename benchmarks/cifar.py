@@ -100,8 +100,9 @@ def train(
     epochs: int,
     rate: float,
     after: Callable[[int], None] = lambda step: None,
+    extra: Callable[[Trainable], torch.Tensor] | None = None,
 ) -> None:
-    """Adam whose rate falls to zero along a cosine; ``after`` is called behind each step."""
+    """Adam whose rate falls to zero along a cosine; ``extra`` adds to the loss, ``after`` follows each step."""
     each = 50_000 // BATCH
     optimizer = torch.optim.Adam(module.parameter_groups(rate))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * each)
@@ -109,6 +110,8 @@ def train(
     for number in range(epochs):
         for step, (images, labels) in enumerate(epoch()):
             loss = nn.functional.cross_entropy(module(images), labels)
+            if extra is not None:
+                loss = loss + extra(module)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
