@@ -23,7 +23,6 @@ from octavo.device.host import host_form
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
 from octavo.lower.lower import lower
-from octavo.quant.simulate import simulate
 from octavo.run.float_run import float_run, to_graph_layout
 from octavo.run.sample_bytes import pack, unpack
 from octavo.train import Trainable
@@ -129,13 +128,11 @@ def integers_of(quantized: Quantized, images: Array) -> tuple[Array, Array]:
     return x, outputs[model.graph.outputs[0]]
 
 
-def simulated(quantized: Quantized, images: Array) -> Array:
-    """The first output's integers as the simulation in floats has them."""
-    (name,) = quantized.graph.inputs
-    parts = [
-        next(iter(simulate(quantized, {name: to_graph_layout(quantized.graph, name, images[i : i + 500])}).values()))
-        for i in range(0, len(images), 500)
-    ]
+def simulated(module: Trainable, images: Array) -> Array:
+    """The first output's integers as the module in training computes them."""
+    with torch.inference_mode():
+        parts = [module.eval()(torch.from_numpy(images[i : i + 500])) for i in range(0, len(images), 500)]
+    quantized = module.finish()
     return quantized.plan.qparams[quantized.graph.outputs[0]].quantize(torch.cat(parts).numpy())
 
 

@@ -65,7 +65,7 @@ def _row(case: Case, plan: Plan) -> None:
     train(module, case.batches(0), plan.epochs, plan.rate)
     end, minutes = module.eval().finish(), (time.perf_counter() - started) / 60
     x, found = integers_of(end, images)
-    score, floats = top1(found, labels), simulated(end, images)
+    score, floats = top1(found, labels), simulated(module, images)
     drop = case.float_top1 - score
     met = "" if plan.bar is None else f"  {'meets' if drop <= plan.bar else 'MISSES'} {plan.bar}"
     apart = np.abs(floats.astype(int) - found.astype(int))
