@@ -38,6 +38,7 @@ FLOORS = {
         "strips",
         "images",
         "package",
+        "pages",
         "pipeline",
         "timeline",
     ),

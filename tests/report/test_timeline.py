@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from octavo.errors import OctavoError
-from octavo.report.timeline import PLOT, TOP, Box, timeline_svg
+from octavo.report.timeline import KINDS, PLOT, TOP, Box, timeline_svg
 
 SPACE = "{http://www.w3.org/2000/svg}"
 STEPS = ["conv <1> & more", "relu", "dense", "outputs"]
@@ -81,3 +81,10 @@ def test_what_lies_outside_is_refused(box: Box) -> None:
 def test_a_box_has_a_place_and_a_kind(values: tuple[int, int, int, int, str]) -> None:
     with pytest.raises(OctavoError, match="no place"):
         Box("x", *values)
+
+
+def test_the_legend_has_room_in_narrow_pictures() -> None:
+    boxes = [Box(kind, 0, 0, 10 * at, 15, kind) for at, kind in enumerate(KINDS)]
+    root = ElementTree.fromstring(timeline_svg("t", ["one"], 100, boxes))
+    ends = [float(e.get("x", "0")) + 6.2 * len("".join(e.itertext())) for e in root.iter() if e.get("y") == "35"]
+    assert len(ends) == len(KINDS) + 1 and max(ends) <= float(root.get("width", "0"))

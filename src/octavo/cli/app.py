@@ -279,6 +279,18 @@ def profile_command(
     profile_build(folder, on, svg, json)
 
 
+@app.command("report")
+def report_command(
+    folder: Folder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")],
+    json: Json = False,
+) -> None:
+    """One HTML file that says what was compiled, what was tried, and how training went."""
+    from octavo.cli.report import report_folder
+
+    report_folder(folder, output, json)
+
+
 @app.command("inspect")
 def inspect_command(
     path: Annotated[Path, typer.Argument(help="A model file, or a folder that octavo compile wrote.")],

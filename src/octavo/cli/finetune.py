@@ -67,3 +67,4 @@ def finetune_folder(
     else:
         tables.finetuned(plan)
         tables.compiled(written)
+        tables.report_hint(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ __all__ = [
     "layers",
     "outputs",
     "profiled",
+    "report_hint",
+    "reported",
     "story",
     "targets",
     "written",
@@ -264,6 +267,16 @@ def _traffic(result: Profile) -> Table:
 def drawn(path: Path) -> None:
     """Where a picture was written."""
     _CONSOLE.print(f"picture: {path}")
+
+
+def reported(path: Path) -> None:
+    """Where the report was written."""
+    _CONSOLE.print(f"report: {path}")
+
+
+def report_hint(folder: Path) -> None:
+    """The command that writes a folder's report, on one line for copying."""
+    _CONSOLE.print(f"for a report: octavo report {shlex.quote(str(folder))} -o report.html", soft_wrap=True)
 
 
 def layers(build: Build) -> None:

@@ -72,8 +72,10 @@ def finetuned(
         "kept": done.best,
         "history": done.history.row(quantized.graph, recipe),
     }
-    # What the trail measured is another network when an epoch is kept.
-    verdict = {**(quantized.plan.verdict if done.best == 0 else {}), "finetuning": story}
+    # What was measured is another network when an epoch is kept; the rung is the one that training began with.
+    earlier = quantized.plan.verdict
+    known = earlier if done.best == 0 else {key: earlier[key] for key in ("rung",) if key in earlier}
+    verdict = {**known, "finetuning": story}
     notes = quantized.plan.notes
     if done.best == 0:
         notes = (*notes, "fine-tuning brought nothing: the network is the one before it")

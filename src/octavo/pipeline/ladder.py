@@ -204,7 +204,7 @@ def _finished(state: _Climb, graph: Graph) -> Quantized:
     """The best, with the trail, the final number and what must be said."""
     best, split, max_drop = state.best, state.split, state.max_drop
     assert best is not None
-    verdict: dict[str, object] = {"split": split.counts}
+    verdict: dict[str, object] = {"split": split.counts, "rung": best.name}
     if state.front:
         verdict["front"] = state.front
     final = None

@@ -143,14 +143,14 @@ def _drawn(plot: Plot) -> list[str]:
     across = _axis(xs, LEFT, WIDTH - RIGHT, plot.log_x, 0.0, plot.whole)
     up = _axis(ys, HEIGHT - BOTTOM, TOP, plot.log_y, 0.06)
     found = []
-    for tick in across.ticks():
+    for tick, label in _labelled(across.ticks()):
         x = _number(float(across.at(np.array([tick]))[0]))
         found.append(f'<path class="axis" d="M{x} {HEIGHT - BOTTOM}v4"/>')
-        found.append(f'<text class="note" x="{x}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{tick:.4g}</text>')
-    for tick in up.ticks():
+        found.append(f'<text class="note" x="{x}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{label}</text>')
+    for tick, label in _labelled(up.ticks()):
         y = float(up.at(np.array([tick]))[0])
         found.append(f'<path class="axis" d="M{LEFT - 4} {_number(y)}h4"/>')
-        found.append(f'<text class="note" x="{LEFT - 7}" y="{_number(y + 4)}" text-anchor="end">{tick:.4g}</text>')
+        found.append(f'<text class="note" x="{LEFT - 7}" y="{_number(y + 4)}" text-anchor="end">{label}</text>')
     found.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     for series in plot.others:
         walk = _walk(*_points(series.x, series.y, across, up))
@@ -168,6 +168,13 @@ def _drawn(plot: Plot) -> list[str]:
         f'<text class="note" x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">{_text(plot.across)}</text>'
     )
     return found
+
+
+def _labelled(ticks: Sequence[float]) -> list[tuple[float, str]]:
+    """Ticks with four digits, or with so many that they differ."""
+    written = ([f"{tick:.{digits}g}" for tick in ticks] for digits in range(4, 17))
+    labels = next((labels for labels in written if len(set(labels)) == len(ticks)), [f"{tick:.4g}" for tick in ticks])
+    return list(zip(ticks, labels, strict=True))
 
 
 def _legend(plot: Plot) -> list[str]:

@@ -66,14 +66,15 @@ def timeline_svg(title: str, steps: Sequence[str], size: int, boxes: Sequence[Bo
     column = min(max((WIDTH - LEFT - RIGHT) / max(len(steps), 1), NARROWEST), WIDEST)
     grid = _Grid(column, size)
     width, height = round(LEFT + column * len(steps) + RIGHT), TOP + PLOT + BOTTOM
-    width = max(width, WIDTH // 2)
+    legend, end = _legend(boxes)
+    width = max(width, WIDTH // 2, round(end))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
         f"<style>{_STYLE}</style>",
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse">'
         '<path class="hatch" d="M0 6L6 0" stroke-width=".8"/></pattern></defs>',
         f'<text x="{LEFT}" y="16">{_text(_short(title, TITLE))}</text>',
-        *_legend(boxes),
+        *legend,
         *_axes(grid, steps),
         *(_rectangle(grid, f"box {box.kind}", box, _said(box)) for box in boxes),
         *(_rectangle(grid, "shared", box, f"in both {box.name}") for box in _shared(boxes)),
@@ -167,16 +168,17 @@ def _shared(boxes: Sequence[Box]) -> Iterator[Box]:
             yield Box(f"{one.name} and {other.name}", first, last, low, high - low)
 
 
-def _legend(boxes: Sequence[Box]) -> Iterator[str]:
-    used = [kind for kind in KINDS if any(box.kind == kind for box in boxes)]
-    x = float(LEFT)
-    for kind in used:
-        yield f'<rect class="box {kind}" x="{_number(x)}" y="26" width="10" height="10"/>'
-        yield f'<text class="note" x="{_number(x + 15)}" y="35">{_WORDS[kind]}</text>'
-        x += 30 + LETTER * len(_WORDS[kind])
+def _legend(boxes: Sequence[Box]) -> tuple[list[str], float]:
+    """The kinds that occur, and where that ends."""
+    entries = [(f"box {kind}", _WORDS[kind]) for kind in KINDS if any(box.kind == kind for box in boxes)]
     if any(True for _ in _shared(boxes)):
-        yield f'<rect class="shared" x="{_number(x)}" y="26" width="10" height="10"/>'
-        yield f'<text class="note" x="{_number(x + 15)}" y="35">bytes of two values at once</text>'
+        entries.append(("shared", "bytes of two values at once"))
+    x, found = float(LEFT), []
+    for kind, words in entries:
+        found.append(f'<rect class="{kind}" x="{_number(x)}" y="26" width="10" height="10"/>')
+        found.append(f'<text class="note" x="{_number(x + 15)}" y="35">{words}</text>')
+        x += 30 + LETTER * len(words)
+    return found, x
 
 
 def _axes(grid: _Grid, steps: Sequence[str]) -> Iterator[str]:

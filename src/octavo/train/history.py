@@ -30,7 +30,7 @@ _DIGITS = 6
 class History:
     """What is remembered of training, whose epochs have ``each`` steps.
 
-    ``layers`` name what has weights, ``groups`` the values whose scale the others of their group share. ``losses`` are
+    ``layers`` names what has weights, ``groups`` the values whose scale the others of their group share. ``losses`` are
     means over ``window`` steps each, ``open`` the sum of the ``seen`` losses that fill none yet. For each epoch there
     is a row of ``by_layer``, [layers, 5]: the factor on the scales of its weights since the start (geometric mean,
     smallest, largest), the shares of weights that oscillate and that are held; and one of ``by_group``, [groups]: the
@@ -52,7 +52,10 @@ class History:
         """That of a training which has not begun."""
         quantized = module.quantized
         placement = place(quantized.graph)
-        groups = sorted({root for root in placement.groups.values() if root not in placement.fixed})
+        # The first value in the network's order stands for its group.
+        firsts = {placement.groups[value]: value for value in reversed(quantized.graph.activations())}
+        groups = [value for value in quantized.graph.activations() if firsts[placement.groups[value]] == value]
+        groups = [value for value in groups if placement.groups[value] not in placement.fixed]
         # Of layers that share their weights the first gives its name.
         nodes = reversed(linear_nodes(quantized))
         readers = {value: node.source or node.name for node in nodes for value in node.inputs}
