@@ -74,7 +74,7 @@ def finetuned(
     }
     # What the trail measured is another network when an epoch is kept.
     verdict = {**(quantized.plan.verdict if done.best == 0 else {}), "finetuning": story}
-    notes = quantized.plan.notes
+    notes = done.quantized.plan.notes
     if done.best == 0:
         notes = (*notes, "fine-tuning brought nothing: the network is the one before it")
     return done.quantized.with_(verdict=verdict, notes=notes)
