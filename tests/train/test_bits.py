@@ -23,7 +23,7 @@ from octavo.run.integer_run import integer_run
 from octavo.train import Oscillations, Trainable, trainable
 from octavo.train.bits import LearnedBits
 from tests.networks.torch_networks import seeded
-from tests.train.test_faithful import check_inside
+from tests.train.test_faithful import Shared, check_inside
 from tests.train.test_module import SAMPLE, Net, quantized
 
 
@@ -336,6 +336,22 @@ def test_what_is_refused(graph: Graph, start: Quantized, samples: torch.Tensor) 
         q = quantized(graph, samples, format)
         with pytest.raises(OctavoError, match=words):
             trainable(q, learn_bits=budget)
+
+
+def test_a_weight_of_two_layers_has_one_number_of_bits(samples: torch.Tensor) -> None:
+    """It costs in each of them; what one of them keeps, both keep."""
+    graph = octavo.load(seeded(Shared, 0, SAMPLE), torch.zeros(1, *SAMPLE))
+    assert isinstance(graph, Graph)
+    q = quantized(graph, samples)
+    twice = [node.name for node in graph.nodes if node.kind == "Conv2D"][1:]
+    budget = between(q, "bytes", 3.5)
+    module = trainable(q, learn_bits=budget)
+    train(module, samples, 12, 6)
+    bits = module.bits()
+    assert len(learning(module)) == len(bits) - 1 and bits[twice[0]] == bits[twice[1]] < 8
+    assert cost(module.finish(), "bytes") <= budget.amount
+    kept = trainable(q, learn_bits=between(q, "bytes", 7), keep_bits=twice[:1])
+    assert len(learning(kept)) == len(learning(module)) - 1
 
 
 def test_frozen_and_kept_layers_have_the_bits_they_had(start: Quantized, samples: torch.Tensor) -> None:
