@@ -37,7 +37,7 @@ FEWEST, MOST = 2, 8
 _LN2 = math.log(2)
 
 
-class _Between(torch.autograd.Function):
+class _Bounded(torch.autograd.Function):
     """A number of bits inside its ends, or the held one; at an end no gradient that leads beyond it passes."""
 
     @staticmethod
@@ -91,7 +91,7 @@ class LearnedBits(nn.Module):
 
     def number(self) -> torch.Tensor:
         """The present number of bits, a real one until it is held; 0-d."""
-        found: torch.Tensor = _Between.apply(self.first + self.offset, self.held)  # type: ignore[no-untyped-call]
+        found: torch.Tensor = _Bounded.apply(self.first + self.offset, self.held)  # type: ignore[no-untyped-call]
         return found
 
     def whole(self) -> torch.Tensor:
