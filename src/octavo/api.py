@@ -11,7 +11,8 @@ from octavo.analysis.compare import compare
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
-from octavo.num.formats import Format, find_format
+from octavo.num.formats import FORMATS, Format, find_format
+from octavo.num.options import find_options
 from octavo.package import export
 from octavo.passes import normalize
 from octavo.pipeline import climb, gather, split, without_calibration
@@ -202,6 +203,7 @@ def finetune(
     recipe: Recipe = DEFAULT,
     checkpoint: str | Path | None = None,
     progress: Stage = silent,
+    target: str | None = None,
 ) -> Quantized:
     """Train a quantized network with its quantizers in the loop; the integers of the best epoch come back.
 
@@ -209,12 +211,16 @@ def finetune(
     that was quantized teaches. ``teacher`` names another float network with the same inputs, or is that network's own
     graph. ``evaluation`` samples judge every epoch in integer arithmetic; without them a tenth of ``data`` does.
     ``recipe`` is octavo.train.Recipe; ``checkpoint`` a file with which interrupted training goes on, to the same
-    integers: remove it when the result is safe. For a loop of your own there is ``trainable``.
+    integers: remove it when the result is safe. Bits are learned (``recipe.learn_bits``) for a ``target`` that has
+    them: the one that the network was quantized for, when not given. For a loop of your own there is ``trainable``.
 
     Raises OctavoError when the data do not match, the loss is not finite, or nothing is left to train.
     """
     if not isinstance(quantized, Quantized):
         raise OctavoError("finetune", f"got a {type(quantized).__name__}", "Quantize the network first.")
+    if recipe.learn_bits is not None:
+        chosen = load_target(target or quantized.plan.target or "cortex-m4")
+        find_options(("int4",), FORMATS["affine"], chosen.formats)
     graph = quantized.graph
     samples, notes = gather(graph, data, labels)
     if evaluation is None:

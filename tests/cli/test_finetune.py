@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from octavo.build import Build
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
 from octavo.num.formats import FORMATS
+from octavo.quant.mixed import node_cost
 from octavo.train import Recipe
 from tests.cli.networks import octavo as command
 from tests.networks.torch_networks import seeded
@@ -128,11 +130,40 @@ def test_what_is_refused_writes_nothing(folder: Path, tmp_path: Path, capsys: py
         ("batch_norm both", ("--batch-norm", "both")),
         ("rate 0.0", ("--rate", 0.0)),
         ("is no place for a file", ("--checkpoint", tmp_path / "nowhere" / "file")),
+        ("cannot be learned: cycles follow", ("--budget", "latency=1M")),
+        ("is no amount", ("--budget", "bytes=ten")),
+        ("keep_bits nowhere", ("--budget", "bytes=1k", "--keep-bits", "nowhere")),
+        ("settle 0.0", ("--budget", "bytes=1k", "--settle", 0)),
     ]
     for message, more in cases:
         answer = finetune(capsys, folder, "train.npz", tmp_path / "tuned", "--epochs", 1, *more)
         assert answer.code == 1 and message in answer.err, answer.err
         assert not (tmp_path / "tuned").exists()
+
+
+def test_bits_are_learned_within_a_budget(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """2 bits a weight take 796 bytes; the network that comes back has more, in some layers, and not in the kept one."""
+    before = Build.open(folder / "build").quantized
+    linear = [node for node in before.graph.nodes if len(node.inputs) == 3]
+    more = ("--epochs", 2, "--budget", "bytes=1.1k", "--keep-bits", linear[-1].name, "--settle", 0.4, "--json")
+    answer = finetune(capsys, folder, "train.npz", tmp_path / "tuned", *more)
+    assert answer.code == 0, answer.err
+    note = next(note for note in answer.document["notes"] if note.startswith("learned bits"))
+    assert "of 1,100 bytes" in note
+    after = Build.open(tmp_path / "tuned").quantized
+    assert 796 < sum(node_cost(after, node, "bytes") for node in after.graph.nodes) <= 1100
+    bits = [after.plan.qparams[node.inputs[1]].levels.bits for node in linear]
+    assert bits[-1] == 2 and max(bits[:-1]) > 2
+
+
+def test_a_target_without_int4_learns_no_bits(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The target of the folder counts, also one of the user's own."""
+    shutil.copytree(folder / "build", tmp_path / "build")
+    target = tmp_path / "build" / "target.toml"
+    target.write_text('formats = ["affine"]\n' + target.read_text().replace("cortex-m4", "my-board"))
+    more = ("--train", folder / "train.npz", "-o", tmp_path / "tuned", "--budget", "bytes=1k")
+    answer = command(capsys, "finetune", tmp_path / "build", *more)
+    assert answer.code == 1 and "needs the format int4, which the target does not have" in answer.err
 
 
 def test_a_teacher_must_fit(folder: Path) -> None:

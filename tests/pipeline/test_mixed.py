@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from octavo.errors import OctavoError
 from octavo.formats.native import read_quantized, write_quantized
 from octavo.ir.graph import Graph
 from octavo.lower.lower import lower
-from octavo.num.formats import find_format
+from octavo.num.formats import FORMATS, find_format
 from octavo.package import export
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.mixed import assignment_rows, assignments, explore, mixed_quantized, mixed_rungs
 from octavo.pipeline.samples import Samples, gather
-from octavo.quant.mixed import Budget, choose, pareto
+from octavo.quant.mixed import Budget, choose, node_cost, pareto
 from octavo.quant.quantize import Scheme
 from octavo.quant.rounding import LeastSquares
 from octavo.run.integer_run import integer_run
@@ -45,6 +46,21 @@ def test_a_budget_is_kept_and_more_of_it_is_never_worse(kind: str) -> None:
     rows = assignment_rows(mixture, front)
     assert [row[kind] for row in rows] == [entry.cost for entry in front]
     assert all(sum(row["layers"].values()) == 4 for row in rows)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "mac-bits"])
+@pytest.mark.parametrize("granularity", ["per-channel", "per-group"])
+def test_a_plan_costs_what_its_assignment_was_chosen_for(kind: str, granularity: str) -> None:
+    """Node by node of the quantized network, Requantizes included, against the sums of the choice."""
+    graph = network(softmax=True)
+    scheme = replace(SCHEME, format=FORMATS["int4"].with_weights(granularity))
+    mixture = explore(graph, samples(graph), scheme, HOST, ("int8", "int4", "16x8", "16x3"), kind)
+    seen = set()
+    for entry in pareto(mixture.sensitivities, mixture.costs):
+        quantized = mixed_quantized(mixture, entry)
+        assert sum(node_cost(quantized, node, kind) for node in quantized.graph.nodes) == entry.cost
+        seen |= {option.name for option in entry.layers.values()}
+    assert len(seen) > 2
 
 
 def test_rungs_with_a_budget_and_without() -> None:

@@ -14,8 +14,8 @@ import torch
 from torch import distributed, nn
 
 import octavo
-from octavo.ir.plan import Quantized
-from octavo.train import trainable
+from octavo.quant.mixed import Budget
+from octavo.train import Trainable, trainable
 from tests.networks.torch_networks import seeded
 from tests.train.test_module import SAMPLE, Net, quantized
 
@@ -32,22 +32,28 @@ def main(folder: Path) -> None:
     samples = torch.randn(BATCH * STEPS, *SAMPLE, generator=torch.Generator().manual_seed(3))
     graph = octavo.load(seeded(Net, 0, SAMPLE), torch.zeros(1, *SAMPLE))
     start = quantized(graph, samples[:24], "int4")
-    for batch_norm in ("fold", "keep"):
-        arrays = trained(start, samples, batch_norm, rank, world)
-        np.savez(folder / f"{batch_norm}_{world}_{rank}.npz", **arrays)
+    modules = {
+        "fold": trainable(start),
+        "keep": trainable(start, "keep"),
+        "bits": trainable(start, learn_bits=Budget("bytes", 1000.0)),
+    }
+    for name, module in modules.items():
+        arrays = trained(module, samples, rank, world)
+        np.savez(folder / f"{name}_{world}_{rank}.npz", **arrays)
     if several:
         distributed.destroy_process_group()
 
 
-def trained(start: Quantized, samples: torch.Tensor, batch_norm: str, rank: int, world: int) -> dict[str, np.ndarray]:
-    """The parameters after some steps."""
-    module = trainable(start, batch_norm)
+def trained(module: Trainable, samples: torch.Tensor, rank: int, world: int) -> dict[str, np.ndarray]:
+    """The parameters after some steps, of which bits learn in all but the last."""
     model = nn.parallel.DistributedDataParallel(module) if world > 1 else module
     optimizer = torch.optim.SGD(module.parameter_groups(0.02))
-    for batch in samples.split(BATCH):
+    for step, batch in enumerate(samples.split(BATCH)):
+        if step == STEPS - 1:
+            module.settle_bits()
         mine = batch.chunk(world)[rank]
         labels = (torch.arange(BATCH) % 4).chunk(world)[rank]
-        loss = nn.functional.cross_entropy(model(mine), labels)
+        loss = nn.functional.cross_entropy(model(mine), labels) + module.size_penalty()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

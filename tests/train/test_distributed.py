@@ -32,10 +32,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch_norm", ["fold", "keep"])
-def test_torchrun_with_two_processes_is_one_process(folder: Path, batch_norm: str) -> None:
+@pytest.mark.parametrize("what", ["fold", "keep", "bits"])
+def test_torchrun_with_two_processes_is_one_process(folder: Path, what: str) -> None:
     """Sums in another order decide a tie otherwise now and then, which a scale of few values sees."""
-    alone, first, second = (np.load(folder / f"{batch_norm}_{name}.npz") for name in ("1_0", "2_0", "2_1"))
+    alone, first, second = (np.load(folder / f"{what}_{name}.npz") for name in ("1_0", "2_0", "2_1"))
     masters = [name for name in alone.files if name.endswith("master")]
     assert masters
     for name in alone.files:

@@ -216,6 +216,15 @@ def finetune_command(
     checkpoint: Annotated[
         Optional[Path], typer.Option(help="File with which interrupted training goes on.")  # noqa: UP045
     ] = None,
+    budget: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Learn each layer's bits, 2 to 8, within bytes= or mac-bits= and a number, as bytes=40k."),
+    ] = None,
+    keep_bits: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="A layer whose bits stay as they are; may be given again. None by default."),
+    ] = None,
+    settle: Annotated[float, typer.Option(help="Share of the steps after which learned bits are held.")] = 0.5,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(min=0, help="Of the order of the samples.")] = 0,
     config: Config = None,
@@ -229,8 +238,9 @@ def finetune_command(
         "freeze_after": freeze_after, "freeze": tuple(freeze or ()), "learn_zero_points": learn_zero_points,
         "learn_scales": not hold_scales, "features": features, "dampen": dampen, "hold_oscillating": hold_oscillating,
         "patience": patience, "device": device, "seed": seed,
+        "keep_bits": tuple(keep_bits or ()), "settle": settle,
     }  # fmt: skip
-    finetune_folder(folder, output, train, evaluation, teacher, distill, checkpoint, recipe, config, json)
+    finetune_folder(folder, output, train, evaluation, teacher, distill, checkpoint, recipe, budget, config, json)
 
 
 @app.command("eval")

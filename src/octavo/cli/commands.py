@@ -32,6 +32,7 @@ from octavo.targets import Target, load_target
 from octavo.timeline import arena_picture
 
 __all__ = [
+    "budget_of",
     "calibration_data",
     "compile_model",
     "evaluate_build",
@@ -206,7 +207,7 @@ def _calibrated(graph: Graph, options: Mapping[str, Any]) -> Quantized:
         if key in options and data_free:
             raise OctavoError("--data-free", f"contradicts --{key.replace('_', '-')}", "Give one of them.")
     chosen = {key: options[key] for key in CHOICES if key in options}
-    chosen |= {"layers": _layers(options), "options": _mixed(options), "budget": _budget(options)}
+    chosen |= {"layers": _layers(options), "options": _mixed(options), "budget": budget_of(options.get("budget"))}
     chosen |= {"input_range": _input_range(options)}
     preprocessing = _preprocessing(options)
     dataset = None
@@ -258,11 +259,11 @@ def _mixed(options: Mapping[str, Any]) -> tuple[str, ...]:
     return names
 
 
-def _budget(options: Mapping[str, Any]) -> api.Budget | None:
+def budget_of(given: object) -> api.Budget | None:
     """KIND=AMOUNT, the amount with k for a thousand or M for a million."""
-    if "budget" not in options:
+    if given is None:
         return None
-    text = str(options["budget"])
+    text = str(given)
     kind, _, amount = text.partition("=")
     factor = {"k": 1e3, "M": 1e6}.get(amount[-1:], 1.0)
     try:

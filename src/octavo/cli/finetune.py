@@ -10,7 +10,7 @@ from typing import Any
 from octavo import api
 from octavo.build import Build
 from octavo.cli import tables
-from octavo.cli.commands import samples_of
+from octavo.cli.commands import budget_of, samples_of
 from octavo.cli.document import emit
 from octavo.cli.progress import stages
 from octavo.files import check_replaceable
@@ -30,6 +30,7 @@ def finetune_folder(
     distill: bool,
     checkpoint: Path | None,
     recipe: Mapping[str, Any],
+    budget: str | None,
     config: Path | None,
     json: bool,
 ) -> None:
@@ -37,7 +38,7 @@ def finetune_folder(
 
     Of the processes that torchrun starts the first shows progress and writes.
     """
-    build, chosen = Build.open(folder), Recipe(**recipe)
+    build, chosen = Build.open(folder), Recipe(**recipe, learn_bits=budget_of(budget))
     check_replaceable(output)
     data = samples_of(train, config)
     held = None if evaluation is None else samples_of(evaluation, config)
@@ -53,6 +54,7 @@ def finetune_folder(
             chosen,
             checkpoint,
             stage,
+            str(folder / "target.toml"),
         )
         first = is_first()
     if not first:

@@ -119,6 +119,12 @@ def finetuned(plan: QuantPlan) -> None:
         )
     _CONSOLE.print(table)
     _CONSOLE.print(f"Judged in integers by {story['judged_by']:,} samples.")
+    if (simulated := story["simulation"]) is not None:
+        share, steps = simulated["differing"], simulated["steps"]
+        _CONSOLE.print(
+            f"Outputs that training saw otherwise than the integers are: {share:.2%}"
+            + (f", by {steps} step{'s' if steps > 1 else ''} at most." if steps else ".")
+        )
     for note in plan.notes:
         _CONSOLE.print(f"note: {note}", style="yellow")
 

@@ -11,6 +11,7 @@ import numpy as np
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
+from octavo.pipeline.faithful import faithfulness
 from octavo.pipeline.measure import measure, reference_outputs
 from octavo.pipeline.rung import Stage
 from octavo.pipeline.samples import Samples
@@ -70,13 +71,14 @@ def finetuned(
         "before": done.start,
         "epochs": [asdict(epoch) for epoch in done.epochs],
         "kept": done.best,
+        "simulation": asdict(faithfulness(done.quantized, held)) if done.best else None,
         "history": done.history.row(quantized.graph, recipe),
     }
     # What was measured is another network when an epoch is kept; the rung is the one that training began with.
     earlier = quantized.plan.verdict
     known = earlier if done.best == 0 else {key: earlier[key] for key in ("rung",) if key in earlier}
     verdict = {**known, "finetuning": story}
-    notes = quantized.plan.notes
+    notes = done.quantized.plan.notes
     if done.best == 0:
         notes = (*notes, "fine-tuning brought nothing: the network is the one before it")
     return done.quantized.with_(verdict=verdict, notes=notes)

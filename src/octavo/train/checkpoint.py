@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from octavo.errors import OctavoError
 from octavo.ir.plan import Quantized
+from octavo.num.levels import Narrow
 from octavo.quant.rounding.checkpoint import Checkpoint
 from octavo.train.state import Epoch, State
 
@@ -147,23 +148,37 @@ def _of_best(state: State) -> Tensors:
     arrays |= {f"biases/{name}": array for name, array in plan.biases.items()}
     arrays |= {f"scale/{name}": encoding.scale for name, encoding in plan.qparams.items()}
     arrays |= {f"zero_point/{name}": encoding.zero_point for name, encoding in plan.qparams.items()}
-    reasons = json.dumps(dict(plan.reasons)).encode()
-    arrays["reasons"] = np.frombuffer(reasons, np.uint8)
+    narrow = {name: encoding.levels for name, encoding in plan.qparams.items() if isinstance(encoding.levels, Narrow)}
+    arrays |= {f"bits/{name}": np.array(levels.bits) for name, levels in narrow.items()}
+    said = json.dumps({"reasons": dict(plan.reasons), "notes": plan.notes}).encode()
+    arrays["said"] = np.frombuffer(said, np.uint8)
     return {f"best/{name}": torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
 
 def _best(quantized: Quantized, tensors: Tensors) -> Quantized:
     best = {name: tensor.numpy() for name, tensor in _under(tensors, "best").items()}
-    kinds: dict[str, dict[str, Any]] = {"integers": {}, "biases": {}, "scale": {}, "zero_point": {}}
+    kinds: dict[str, dict[str, Any]] = {"integers": {}, "biases": {}, "scale": {}, "zero_point": {}, "bits": {}}
     for key, array in best.items():
         kind, _, name = key.partition("/")
         kinds.get(kind, {})[name] = array
+    bits = {name: Narrow(int(number)) for name, number in kinds["bits"].items()}
     qparams = {
-        name: replace(encoding, scale=kinds["scale"][name], zero_point=kinds["zero_point"][name])
+        name: replace(
+            encoding,
+            scale=kinds["scale"][name],
+            zero_point=kinds["zero_point"][name],
+            levels=bits.get(name, encoding.levels),
+        )
         for name, encoding in quantized.plan.qparams.items()
     }
-    reasons = json.loads(best["reasons"].tobytes())
-    return quantized.with_(integers=kinds["integers"], biases=kinds["biases"], qparams=qparams, reasons=reasons)
+    said = json.loads(best["said"].tobytes())
+    return quantized.with_(
+        integers=kinds["integers"],
+        biases=kinds["biases"],
+        qparams=qparams,
+        reasons=said["reasons"],
+        notes=tuple(said["notes"]),
+    )
 
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:

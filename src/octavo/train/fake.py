@@ -158,6 +158,7 @@ class _Weight(torch.autograd.Function):
         y = nearest(ratio) * scale
         inside = ratio.abs() <= peak
         ctx.save_for_backward(w, y, inside, scale)
+        ctx.shape = peak.shape
         return y
 
     @staticmethod
@@ -168,15 +169,18 @@ class _Weight(torch.autograd.Function):
         of_scale = None
         if ctx.needs_input_grad[1]:
             of_scale = (gradient * y - of_w * w).sum_to_size(scale.shape) / scale
-        return of_w, of_scale, None, None
+        of_peak = None
+        if ctx.needs_input_grad[3]:
+            of_peak = (torch.where(inside, 0, gradient) * torch.sign(w) * scale).sum_to_size(ctx.shape)
+        return of_w, of_scale, None, of_peak
 
 
 def fake_weight(w: torch.Tensor, scale: torch.Tensor, nearest: Nearest, peak: torch.Tensor) -> torch.Tensor:
     """Fake quantization of weights, symmetric, per tensor or channel.
 
     ``scale`` broadcasts over ``w``. ``nearest`` maps weights in units of their scale to levels; beyond
-    ``peak`` (in the same units, broadcast) a weight is clipped and has no gradient. Gradients flow to weights and
-    scales.
+    ``peak`` (in the same units, broadcast) a weight is clipped and has no gradient. Gradients flow to weights, scales
+    and, from clipped weights, to ``peak``.
     """
     result: torch.Tensor = _Weight.apply(w, scale, nearest, peak)  # type: ignore[no-untyped-call]
     return result

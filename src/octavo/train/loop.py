@@ -85,10 +85,10 @@ def finetune(
     saved = None if checkpoint is None else Checkpoint.of(checkpoint, quantized, known, work)
     if saved is None or not resume(saved, state, each):
         state.start = _score(judge, quantized)
-    scores = [state.start, *(epoch.score for epoch in state.epochs)]
+    scores = _rivals(state)
     loss_of = _Loss(state.module, teacher, recipe)
     for number in range(len(state.epochs), recipe.epochs):
-        if _given_up(scores, recipe.patience):
+        if state.module.settled and _given_up(scores, recipe.patience):
             break
         _pass(state, inputs, labels, loss_of, recipe, number, each, progress, saved)
         _judge(state, each, judge)
@@ -98,12 +98,25 @@ def finetune(
 
 
 def _begin(quantized: Quantized, recipe: Recipe, each: int) -> State:
-    module = trainable(quantized, recipe.batch_norm, recipe.learn_scales, recipe.learn_zero_points, recipe.freeze).to(
-        recipe.device
-    )
-    optimizer = torch.optim.Adam(module.parameter_groups(recipe.rate, recipe.weight_decay))
+    module = trainable(
+        quantized,
+        recipe.batch_norm,
+        recipe.learn_scales,
+        recipe.learn_zero_points,
+        recipe.freeze,
+        recipe.learn_bits,
+        recipe.keep_bits,
+    ).to(recipe.device)
+    groups = module.parameter_groups(recipe.rate, recipe.weight_decay, recipe.bits_rate(each * recipe.epochs))
+    optimizer = torch.optim.Adam([{**group, "peak": group["lr"]} for group in groups])
     oscillations = Oscillations(module, recipe.hold_oscillating).to(recipe.device)
     return State(module, optimizer, oscillations, quantized, History.of(module, each, recipe.epochs))
+
+
+def _rivals(state: State) -> list[float]:
+    """The scores to beat: the start's, unless it is over the budget of bits, and those of the epochs so far."""
+    start = state.start if state.module.starts_within_budget else -math.inf
+    return [start, *(epoch.score for epoch in state.epochs)]
 
 
 def _given_up(scores: list[float], patience: int | None) -> bool:
@@ -153,6 +166,8 @@ class _Loss:
             terms.append(logit_loss(inside[logits], known[wanted], recipe.temperature))
             if features:
                 terms.append(recipe.features * feature_loss(inside, {name: known[name] for name in features}))
+        if recipe.learn_bits is not None:
+            terms.append(module.size_penalty())
         if recipe.dampen:
             terms.append(recipe.dampen * dampening(module))
         return torch.stack(terms).sum()
@@ -188,7 +203,7 @@ def _judge(state: State, each: int, judge: Judge | None) -> None:
     """Ends an epoch: the network as integers, its score, and whether it is the best."""
     found = state.module.eval().finish()
     score = _score(judge, found)
-    if judge is None or score > max([state.start, *(epoch.score for epoch in state.epochs)]):
+    if judge is None or score > max(_rivals(state)):
         state.quantized, state.best = found, len(state.epochs) + 1
     oscillating = float(np.mean(state.oscillations.shares()))
     state.epochs.append(Epoch(state.total / each, score, oscillating, state.seconds))
@@ -230,11 +245,13 @@ def _step(
     at = part_of(at)
     if recipe.freeze_after is not None and state.step >= recipe.freeze_after:
         state.module.freeze_batch_norm()
+    if state.step >= recipe.settle * steps:
+        state.module.settle_bits()
     batch = {name: torch.from_numpy(np.ascontiguousarray(x[at])).to(recipe.device) for name, x in inputs.items()}
     wanted = None if labels is None else torch.from_numpy(np.asarray(labels[at], np.int64)).to(recipe.device)
     share = recipe.share(state.step, steps)
     for group in state.optimizer.param_groups:
-        group["lr"] = recipe.rate * share
+        group["lr"] = group["peak"] * share
     loss = loss_of(batch, wanted)
     value = mean_of(float(loss.detach()))
     if not math.isfinite(value):

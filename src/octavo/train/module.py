@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +18,13 @@ from octavo.ir.plan import Quantized
 from octavo.num.qparams import PerChannel
 from octavo.ops import Add, AveragePool2D, Mean, Op
 from octavo.ops.unary import NONE, Clip
+from octavo.quant.mixed import Budget
 from octavo.quant.simulate import real_constants
 from octavo.run.float_run import float_run
 from octavo.train.activations import ActivationScales
 from octavo.train.batch_norm import LiveBatchNorm, fold
+from octavo.train.bit_budget import BitBudget
+from octavo.train.bits import LearnedBits
 from octavo.train.fake import Rounding, rounded
 from octavo.train.head import preprocessing
 from octavo.train.places import few, places_of_multiplier, plain_rounding
@@ -37,6 +41,8 @@ def trainable(
     learn_scales: bool = True,
     learn_zero_points: bool = False,
     freeze: Collection[str] = (),
+    learn_bits: Budget | None = None,
+    keep_bits: Collection[str] = (),
 ) -> Trainable:
     """A torch module for quantization-aware training that starts where ``octavo.quantize`` ended.
 
@@ -49,11 +55,16 @@ def trainable(
     ``freeze`` names layers, by name or source, that keep their weights; what normalises the network's input is
     recognised and frozen, too: ``frozen`` lists both.
 
-    Raises OctavoError when a name is unknown, when nothing is left to train, or for ``keep`` with weights per tensor.
+    ``learn_bits`` is a budget of bytes or mac-bits: every layer that trains then has 2 to 8 bits of its own, which are
+    parameters, except those that ``keep_bits`` names. Add ``size_penalty()`` to the loss, and call ``settle_bits()``
+    half-way; what ``finish()`` gives is within the budget.
+
+    Raises OctavoError when a name is unknown, when nothing is left to train, for ``keep`` with weights per tensor, and
+    for budgets that cannot be met or formats whose bits cannot be learned (log2, per-group).
     """
     if not isinstance(quantized, Quantized):
         raise OctavoError("trainable", f"got a {type(quantized).__name__}", "Quantize the network first.")
-    return Trainable(quantized, batch_norm, learn_scales, learn_zero_points, freeze)
+    return Trainable(quantized, batch_norm, learn_scales, learn_zero_points, freeze, learn_bits, keep_bits)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,8 @@ class Trainable(nn.Module):
         learn_scales: bool,
         learn_zero_points: bool,
         freeze: Collection[str],
+        learn_bits: Budget | None,
+        keep_bits: Collection[str],
     ) -> None:
         super().__init__()
         if batch_norm not in ("fold", "keep"):
@@ -90,11 +103,13 @@ class Trainable(nn.Module):
         if any(encoding.dtype == "float16" for encoding in plan.qparams.values()):
             raise OctavoError(graph.name, "is in float16: there is nothing to train for", "Choose an integer format.")
         self.quantized = quantized
-        self.frozen = _frozen(graph, [freeze] if isinstance(freeze, str) else freeze)
+        self.frozen = preprocessing(graph) | _named(graph, "freeze", freeze, "frozen as wished")
         layers = [_Layer.of(node) for node in linear_nodes(quantized)]
         still = {name for layer in layers if layer.node.name in self.frozen for name in (layer.weight, layer.bias)}
         if not {layer.weight for layer in layers} - still:
             raise OctavoError(graph.name, "has no layer left to train", "Freeze fewer layers.")
+        self.budget = _bit_budget(quantized, layers, still, learn_bits, keep_bits)
+        shares = {} if self.budget is None else self.budget.shares()
         kept = [layer for layer in layers if batch_norm == "keep" and layer.bias in graph.moments]
         kept = [layer for layer in kept if layer.weight not in still]
         self._layers = {layer.node.outputs[0]: layer for layer in layers}
@@ -102,7 +117,8 @@ class Trainable(nn.Module):
         weights = {layer.weight: layer for layer in layers}
         self._weight = {name: position for position, name in enumerate(weights)}
         self.weights = nn.ModuleList(
-            TrainedWeight(quantized, layer.node, name not in still, learn_scales) for name, layer in weights.items()
+            TrainedWeight(quantized, layer.node, name not in still, learn_scales, shares.get(name))
+            for name, layer in weights.items()
         )
         self._bias = {name: position for position, name in enumerate(dict.fromkeys(layer.bias for layer in layers))}
         silent = {layer.bias for layer in kept}
@@ -231,15 +247,54 @@ class Trainable(nn.Module):
             assert isinstance(norm, LiveBatchNorm)
             norm.freeze()
 
-    def parameter_groups(self, rate: float, weight_decay: float = 0.0) -> list[dict[str, Any]]:
-        """Groups for an optimizer: weights decay; biases, batch norms and the encodings do not."""
+    def size_penalty(self) -> torch.Tensor:
+        """A term of the loss that presses the bits into the budget, 0-d; 0 within it, or where bits are not learned."""
+        if self.budget is None:
+            return torch.zeros((), device=self.device)
+        return self.budget.penalty(self._learned_bits().values())
+
+    def settle_bits(self) -> None:
+        """The bits stay what they are from now on, whole numbers within the budget; the weights go on adapting."""
+        if self.budget is not None and not self.settled:
+            self.budget.settle(self._learned_bits())
+
+    @property
+    def starts_within_budget(self) -> bool:
+        """Whether the network before training costs no more than the budget, or there is none."""
+        if self.budget is None:
+            return True
+        first = {name: bits.first for name, bits in self._learned_bits().items()}
+        return self.budget.cost(first) <= self.budget.budget.amount
+
+    @property
+    def settled(self) -> bool:
+        """Whether no bits are learned any more."""
+        return all(bool(bits.held) for bits in self._learned_bits().values())
+
+    def bits(self) -> dict[str, int]:
+        """By layer the bits of its weights now."""
+        return {layer.node.name: self._trained(layer.weight).width for layer in self._layers.values()}
+
+    def _learned_bits(self) -> dict[str, LearnedBits]:
+        return {weight.name: weight.bits for weight in self.trained_weights() if weight.bits is not None}
+
+    def parameter_groups(self, rate: float, weight_decay: float = 0.0, bits_rate: float = 0.01) -> list[dict[str, Any]]:
+        """Groups for an optimizer: weights decay; biases, batch norms and the encodings do not.
+
+        Learned bits have a group of their own: with Adam they move by about ``bits_rate`` a step at most.
+        """
         masters = [weight.master for weight in self.trained_weights() if weight.master.requires_grad]
-        decayed = {id(parameter) for parameter in masters}
-        others = [p for p in self.parameters() if id(p) not in decayed and p.requires_grad]
-        return [
+        bits = [learned.offset for learned in self._learned_bits().values()]
+        apart = {id(parameter) for parameter in (*masters, *bits)}
+        others = [p for p in self.parameters() if id(p) not in apart and p.requires_grad]
+        groups = [
             {"params": masters, "lr": rate, "weight_decay": weight_decay},
             {"params": others, "lr": rate, "weight_decay": 0.0},
         ]
+        if bits:
+            # So that Adam soon forgets how steep the penalty was on the way to the budget, and does not run past it.
+            groups.append({"params": bits, "lr": bits_rate, "weight_decay": 0.0, "betas": (0.5, 0.95)})
+        return groups
 
     def trained_weights(self) -> Iterator[TrainedWeight]:
         """The weights of all linear layers, in the network's order."""
@@ -252,7 +307,14 @@ class Trainable(nn.Module):
 
     @torch.no_grad()
     def finish(self) -> Quantized:
-        """The trained network as integers: the same graph, with new integers, biases and encodings in its plan."""
+        """The trained network as integers: the same graph, with new integers, biases and encodings in its plan.
+
+        Learned bits are as ``settle_bits`` would leave them.
+        """
+        if not self.settled:
+            settled = copy.deepcopy(self, {id(kept): kept for kept in (self.quantized, self.graph)})
+            settled.settle_bits()
+            return settled.finish()
         plan = self.quantized.plan
         qparams = {**plan.qparams, **{name: self.activations.present(name) for name in self.activations.encodings}}
         results = {name: self._trained(name).result() for name in self._weight}
@@ -269,7 +331,14 @@ class Trainable(nn.Module):
             integers={**plan.integers, **integers},
             biases={**plan.biases, **biases},
             reasons={**plan.reasons, **reasons},
+            notes=(*plan.notes, *self._notes()),
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        if self.budget is None:
+            return ()
+        names = {layer.weight: layer.node.name for layer in self._layers.values()}
+        return self.budget.notes(self._learned_bits(), names)
 
     def get_extra_state(self) -> torch.Tensor:
         """What its parameters belong to: the graph and the formats, as bytes."""
@@ -343,12 +412,25 @@ def _own_biases(graph: Graph, layers: Mapping[str, _Layer]) -> Graph:
     return graph.with_(nodes=tuple(nodes), consts=consts, types=types)
 
 
-def _frozen(graph: Graph, named: Collection[str]) -> dict[str, str]:
-    """By node why its weights stay: the user's wish, or that it prepares the network's input."""
-    found = dict(preprocessing(graph))
-    for wish in named:
+def _bit_budget(
+    quantized: Quantized, layers: list[_Layer], still: set[str], budget: Budget | None, keep: Collection[str]
+) -> BitBudget | None:
+    """The budget of the layers whose bits are learned: all but the frozen ones and those that the user names."""
+    kept = _named(quantized.graph, "keep_bits", keep, "kept as wished")
+    if budget is None:
+        if kept:
+            raise OctavoError("keep_bits", "has no effect where no bits are learned", "Give learn_bits, too.")
+        return None
+    held = still | {layer.weight for layer in layers if layer.node.name in kept}
+    return BitBudget.of(quantized, budget, [layer.node for layer in layers if layer.weight not in held])
+
+
+def _named(graph: Graph, what: str, wishes: Collection[str], reason: str) -> dict[str, str]:
+    """The nodes that the user names, by name or source, with the reason."""
+    found: dict[str, str] = {}
+    for wish in [wishes] if isinstance(wishes, str) else wishes:
         nodes = [node.name for node in graph.nodes if wish in (node.name, node.source)]
         if not nodes:
-            raise OctavoError(f"freeze {wish}", "is no layer of the network", "octavo inspect MODEL lists them.")
-        found |= dict.fromkeys(nodes, "frozen as wished")
+            raise OctavoError(f"{what} {wish}", "is no layer of the network", "octavo inspect MODEL lists them.")
+        found |= dict.fromkeys(nodes, reason)
     return found

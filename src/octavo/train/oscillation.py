@@ -28,6 +28,7 @@ class _Watched(nn.Module):
     frequency: torch.Tensor
     average: torch.Tensor
     frozen: torch.Tensor
+    width: torch.Tensor
 
     def __init__(self, weight: TrainedWeight) -> None:
         super().__init__()
@@ -37,9 +38,16 @@ class _Watched(nn.Module):
         self.register_buffer("frequency", torch.zeros_like(now))
         self.register_buffer("average", now.clone())
         self.register_buffer("frozen", torch.zeros_like(now, dtype=torch.bool))
+        self.register_buffer("width", torch.tensor(weight.width))
 
     def update(self, weight: TrainedWeight, threshold: float | None) -> None:
         now = weight.integers()
+        if int(self.width) != weight.width:
+            # Other bits are other integers: where it was and which way it went says nothing any more.
+            self.width.fill_(weight.width)
+            self.integers.copy_(now)
+            self.average.copy_(now)
+            self.direction.zero_()
         direction = torch.sign(now - self.integers)
         turned = (direction * self.direction) < 0
         self.frequency.lerp_(turned.to(now.dtype), _MOMENTUM)

@@ -6,9 +6,14 @@ import math
 from dataclasses import dataclass
 
 from octavo.errors import OctavoError
+from octavo.quant.mixed import Budget
 from octavo.quant.rounding.reconstruct import check_device
+from octavo.train.bits import FEWEST, MOST
 
 __all__ = ["DEFAULT", "Recipe"]
+
+_FASTEST = 0.2
+"""Bits a step."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Recipe:
     samples a step. ``batch_norm``, ``learn_scales``, ``learn_zero_points``, ``freeze``: see ``trainable``;
     ``freeze_after`` is the step from which kept batch norms hold their statistics. ``temperature`` and ``features``
     (weight of the values inside) belong to a teacher. ``dampen`` weighs the term against oscillations;
+    ``learn_bits`` and ``keep_bits``: see ``trainable``; after the share ``settle`` of the steps the bits are held.
     ``hold_oscillating``: the share of steps in which a weight that turns back is held. ``patience``: epochs without
     improvement after which to stop.
     """
@@ -38,6 +44,9 @@ class Recipe:
     dampen: float = 0.0
     hold_oscillating: float | None = None
     patience: int | None = None
+    learn_bits: Budget | None = None
+    keep_bits: tuple[str, ...] = ()
+    settle: float = 0.5
     seed: int = 0
     device: str = "cpu"
 
@@ -56,6 +65,7 @@ class Recipe:
                 ("temperature", self.temperature > 0),
                 ("features", 0 <= self.features < math.inf),
                 ("dampen", 0 <= self.dampen < math.inf),
+                ("settle", 0 < self.settle < 1),
                 ("patience", self.patience is None or self.patience >= 1),
             )
             if not fine
@@ -67,6 +77,10 @@ class Recipe:
                 "octavo finetune --help says what is allowed.",
             )
         check_device(self.device)
+
+    def bits_rate(self, steps: int) -> float:
+        """The peak rate of learned bits: all that can be are crossed in half of the steps in which they learn."""
+        return min(2 * (MOST - FEWEST) / (self.settle * steps), _FASTEST)
 
     def share(self, step: int, steps: int) -> float:
         """The learning rate of a step over its peak."""

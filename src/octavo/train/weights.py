@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,11 @@ from torch import nn
 
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
-from octavo.num.levels import All, Between, Grouped, PowersOfTwo, split_groups
+from octavo.num.levels import All, Between, Grouped, Levels, PowersOfTwo, split_groups
 from octavo.num.qparams import QParams
 from octavo.ops import Op
 from octavo.quant.rounding.levels import nearest_level
+from octavo.train.bits import LearnedBits
 from octavo.train.fake import fake_weight
 from octavo.train.scale import learned_scale, power_of_two
 
@@ -40,13 +42,21 @@ class TrainedWeight(nn.Module):
     ``master`` are floats, as large as the operator takes them: small gradients add up there, while the forward pass
     sees the nearest level only. ``log_factor`` is the logarithm of the scale, per tensor or channel, over that at the
     start. ``factors`` are those of groups. It starts at the integers of the plan: where these are not the
-    nearest to the float weights (learned rounding), the master starts at their level.
+    nearest to the float weights (learned rounding), the master starts at their level. With ``costs``, shares of a
+    budget at each number of bits, the bits are learned, too.
     """
 
     factors: torch.Tensor
     start: torch.Tensor
 
-    def __init__(self, quantized: Quantized, node: Node, learned: bool, learn_scale: bool) -> None:
+    def __init__(
+        self,
+        quantized: Quantized,
+        node: Node,
+        learned: bool,
+        learn_scale: bool,
+        costs: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         op = node.op
         assert isinstance(op, Op) and op.weight is not None
@@ -64,6 +74,8 @@ class TrainedWeight(nn.Module):
         levels = self.encoding.levels
         factors = _spread_factors(levels, real.shape, self.axis) if isinstance(levels, Grouped) else torch.ones(())
         self.register_buffer("factors", factors)
+        array = quantized.graph.consts[self.name]
+        self.bits = None if costs is None else LearnedBits(self.encoding, array, self.axis, self.powers, costs)
         with torch.no_grad():
             scale = self.start
             ratio = real / scale
@@ -77,9 +89,19 @@ class TrainedWeight(nn.Module):
         return values.reshape(shape).clone()
 
     @property
+    def levels(self) -> Levels:
+        """The integers that the weights may be now."""
+        return self.encoding.levels if self.bits is None else self.bits.present
+
+    @property
+    def width(self) -> int:
+        """The bits of the weights now."""
+        return self.levels.bits or 8
+
+    @property
     def peak(self) -> int:
         """The largest level, in units of the scale and of a group's factor."""
-        levels = self.encoding.levels
+        levels = self.levels
         if isinstance(levels, All):
             return 127
         assert not isinstance(levels, Between), "levels of activations"
@@ -93,12 +115,19 @@ class TrainedWeight(nn.Module):
 
     def scale(self) -> torch.Tensor:
         """The present scale, broadcast over the weights."""
+        return self._learned(self.start if self.bits is None else self.bits.scale(self.bits.whole()))
+
+    def _learned(self, start: torch.Tensor) -> torch.Tensor:
         shared = self.master.numel() / self.start.numel()
-        return learned_scale(self.start, self.log_factor, self.powers, shared, self.peak)
+        return learned_scale(start, self.log_factor, self.powers, shared, self.peak)
 
     def forward(self) -> torch.Tensor:
         """The weights as the integer network has them."""
-        return fake_weight(self.master, self.scale(), self.nearest, (self.peak + 0.5) * self.factors)
+        if self.bits is None:
+            return fake_weight(self.master, self.scale(), self.nearest, (self.peak + 0.5) * self.factors)
+        bits = self.bits.whole()
+        scale, peak = self._learned(self.bits.scale(bits)), self.bits.peak(bits)
+        return fake_weight(self.master, scale, self.nearest, peak + 0.5)
 
     @torch.no_grad()
     def integers(self) -> torch.Tensor:
@@ -109,7 +138,8 @@ class TrainedWeight(nn.Module):
         """The encoding and the int8 weights as they are now."""
         with torch.no_grad():
             scale = self.scale().reshape(-1).cpu().numpy().astype(np.float32)
-            return replace(self.encoding, scale=scale), self.integers().cpu().numpy().astype(np.int8)
+            encoding = replace(self.encoding, scale=scale, levels=self.levels)
+            return encoding, self.integers().cpu().numpy().astype(np.int8)
 
 
 def _spread_factors(levels: Grouped, shape: torch.Size, axis: int) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Mixed precision: which layer gets which bits, chosen exactly from measured sensitivities under a budget."""
 
 from octavo.quant.mixed.choose import Assignment, choose, evaluate, least, mixed_scheme, pareto
-from octavo.quant.mixed.costs import KINDS, Budget, Costs, layer_costs
+from octavo.quant.mixed.costs import KINDS, Budget, Costs, layer_costs, node_cost
 from octavo.quant.mixed.sensitivities import Sensitivities, Value, sensitivities
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "layer_costs",
     "least",
     "mixed_scheme",
+    "node_cost",
     "pareto",
     "sensitivities",
 ]

@@ -13,14 +13,19 @@ import numpy as np
 
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph, Node
+from octavo.ir.plan import Quantized
+from octavo.num.formats import WeightFormat
+from octavo.num.levels import Grouped
 from octavo.num.options import Option
-from octavo.ops import Op
+from octavo.ops import Op, Requantize
 from octavo.quant.mixed.sensitivities import Sensitivities
 
-__all__ = ["KINDS", "REQUANTIZE_BYTES", "Budget", "Costs", "layer_costs"]
+__all__ = ["KINDS", "REQUANTIZE_BYTES", "Budget", "Costs", "layer_costs", "node_cost"]
 
 REQUANTIZE_BYTES = 32
 """Flash of a Requantize: its parameters and the call."""
+_REQUANTIZE_MAC_BITS = 8 * 16
+"""Of each element that a Requantize converts."""
 _CONSTANT_BYTES = {"int8": 12, "int16": 16}
 """Multiplier, shift and bias of a channel: int32 each, the bias int64 for int16 activations."""
 
@@ -69,9 +74,33 @@ def layer_costs(graph: Graph, found: Sensitivities, kind: str, cycles: Mapping[s
         for name, noises in found.noise.items()
     }
     sizes = {value.name: graph.types[value.name].size for value in found.values}
-    change = {"bytes": 0.0, "mac-bits": 8.0 * 16, "latency": cycles["requantize"]}[kind]
+    change = {"bytes": 0.0, "mac-bits": float(_REQUANTIZE_MAC_BITS), "latency": cycles["requantize"]}[kind]
     changes = {name: REQUANTIZE_BYTES if kind == "bytes" else change * size for name, size in sizes.items()}
     return Costs(kind, choices, changes)
+
+
+def node_cost(quantized: Quantized, node: Node, kind: str, bits: int | None = None) -> float:
+    """What a node of a quantized network costs in bytes or mac-bits, counted as ``layer_costs`` does.
+
+    With ``bits`` as if its weights had so many.
+    """
+    graph, qparams = quantized.graph, quantized.plan.qparams
+    if isinstance(node.op, Requantize):
+        size = graph.types[node.outputs[0]].size
+        return float(REQUANTIZE_BYTES if kind == "bytes" else _REQUANTIZE_MAC_BITS * size)
+    activations = "int16" if qparams[node.outputs[0]].dtype == "int16" else "int8"
+    option = _option(quantized, node, activations, bits) if _is_linear(node) else None
+    return KINDS[kind](graph, node, activations, option, {})
+
+
+def _option(quantized: Quantized, node: Node, activations: str, bits: int | None) -> Option:
+    """What the plan has made of a linear layer."""
+    assert isinstance(node.op, Op) and node.op.weight is not None
+    levels = quantized.plan.qparams[node.inputs[node.op.weight]].levels
+    bits = bits or levels.bits or 8
+    if isinstance(levels, Grouped):
+        return Option(node.name, WeightFormat(bits=bits, granularity="per-group", group_size=levels.size), activations)
+    return Option(node.name, WeightFormat(bits=bits), activations)
 
 
 def _is_linear(node: Node) -> bool:
