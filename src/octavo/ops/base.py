@@ -212,6 +212,11 @@ class Op:
         """What the operator demands of its output's encoding."""
         return Free()
 
+    @property
+    def clamps(self) -> bool:
+        """Whether the integers of the output end where its encoding says, which may be earlier than the dtype."""
+        return hasattr(self, "activation")
+
     def has_int16(self, inputs: Sequence[TensorType]) -> bool:
         """Whether ``lower`` has an int16 form for inputs of these types."""
         return True

@@ -61,6 +61,11 @@ __all__ = [
 class Unary(Op):
     """A function of one element: shapes pass through, the integer form is a lookup table."""
 
+    @property
+    def clamps(self) -> bool:
+        """A table can end anywhere."""
+        return True
+
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same type as the input."""
         if len(inputs) != 1:

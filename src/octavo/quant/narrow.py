@@ -7,17 +7,12 @@ a fixed encoding (a softmax, a sigmoid).
 
 from __future__ import annotations
 
-from octavo.ir.graph import Graph, Node
-from octavo.ops import Op, Unary
+from octavo.ir.graph import Graph
+from octavo.ops import Op
 from octavo.ops.base import Share
 from octavo.quant.place import place
 
-__all__ = ["clamps", "narrow_values"]
-
-
-def clamps(node: Node) -> bool:
-    """Whether the integers of the node's output end where its encoding says."""
-    return hasattr(node.op, "activation") or isinstance(node.op, Unary)
+__all__ = ["narrow_values"]
 
 
 def narrow_values(graph: Graph) -> set[str]:
@@ -26,6 +21,6 @@ def narrow_values(graph: Graph) -> set[str]:
     whole = {*placement.fixed, *(placement.groups[value] for value in (*graph.inputs, *graph.outputs))}
     for node in graph.nodes:
         assert isinstance(node.op, Op)
-        if not clamps(node) and not isinstance(node.op.constraint(), Share):
+        if not node.op.clamps and not isinstance(node.op.constraint(), Share):
             whole.add(placement.groups[node.outputs[0]])
     return {value for value in graph.activations() if placement.groups[value] not in whole}

@@ -20,14 +20,14 @@ from typing import Any
 
 import torch
 
-__all__ = ["PLACES", "PLAIN", "Ends", "Rounding", "fake_activation", "fake_weight", "rounded"]
-
-PLACES = 10
-"""So many binary places that are rounded to beforehand can be told apart; what more do is seen once in 2,000 values."""
+__all__ = ["PLAIN", "Ends", "Rounding", "fake_activation", "fake_weight", "most_places", "rounded"]
 
 _AWAY = 1 + 2.0**-19
 """Moves ties of as many binary places away from zero, also those that a float has missed by its last bits, and of other
 values one in 2,000 at most, while magnitudes are below 2^9."""
+
+_JUST_AWAY = 1 + 2.0**-22
+"""The same for numbers that have few binary places exactly: no other value moves."""
 
 Nearest = Callable[[torch.Tensor], torch.Tensor]
 
@@ -67,12 +67,17 @@ class Ends:
 class Rounding:
     """How a kernel rounds to integers: half away from zero.
 
-    ``places`` are the binary places [C] or [1], at most PLACES, to which it rounds first, half up. ``raw`` integers are
-    those with the zero point in them, as average pools have them.
+    ``places`` are the binary places [C] or [1] to which it rounds first, half up; as many as ``most_places`` can be
+    told apart in float32. ``raw`` integers are those with the zero point in them, as average pools have them.
     """
 
     places: torch.Tensor | None = None
     raw: bool = False
+
+
+def most_places(limits: tuple[int, int]) -> int:
+    """So many binary places count beside integers of this range: with more a tie is seen once in 2^more values."""
+    return 21 - (limits[1] - limits[0]).bit_length()
 
 
 PLAIN = Rounding()
@@ -89,7 +94,7 @@ class _Activation(torch.autograd.Function):
         size, zero = float(scale), round(float(zero_point))
         if rounding.places is not None:
             y = x.mul(torch.exp2(rounding.places) / size).add_(0.5).floor_()
-            y = y.mul_(torch.exp2(-rounding.places) * _AWAY).round_()
+            y = y.mul_(torch.exp2(-rounding.places) * _JUST_AWAY).round_()
         else:
             y = x.mul(1 / size)
             if rounding.raw:

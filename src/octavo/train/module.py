@@ -27,7 +27,7 @@ from octavo.train.bit_budget import BitBudget
 from octavo.train.bits import LearnedBits
 from octavo.train.fake import Rounding, rounded
 from octavo.train.head import preprocessing
-from octavo.train.places import few, places_of_multiplier, plain_rounding
+from octavo.train.places import plain_rounding, rounding_of
 from octavo.train.precision import full_float32
 from octavo.train.scale import power_of_two
 from octavo.train.weights import TrainedWeight, linear_nodes
@@ -224,7 +224,7 @@ class Trainable(nn.Module):
         step = self._step(self._layers[name])
         if name in self._norm:
             step = step * self._live_norm(name).factor().abs().clamp_min(1e-30)
-        return few(places_of_multiplier(step / self.activations.scale(name)))
+        return rounding_of(step / self.activations.scale(name), encoding.limits)
 
     @torch.no_grad()
     def _step(self, layer: _Layer) -> torch.Tensor:

@@ -8,21 +8,15 @@ from octavo.ir.graph import Graph, Node
 from octavo.num.qparams import QParams
 from octavo.ops import AveragePool2D, Mean
 from octavo.ops.integer import mean_parameters
-from octavo.train.fake import PLACES, Rounding
+from octavo.train.fake import Rounding, most_places
 
-__all__ = ["few", "places_of_multiplier", "plain_rounding"]
-
-_FEW = 10
+__all__ = ["plain_rounding", "rounding_of"]
 
 
-def places_of_multiplier(multiplier: torch.Tensor) -> torch.Tensor:
-    """Of real multipliers [C]: f 2^-n with f in [1/2, 1) is rounded to n places, none if n is negative."""
-    return -torch.frexp(multiplier).exponent.clamp(-PLACES, 0).to(multiplier.dtype)
-
-
-def few(places: torch.Tensor) -> Rounding:
-    """Rounding to these places first, where some are so few that it is seen."""
-    return Rounding(places) if int(places.min()) <= _FEW else Rounding()
+def rounding_of(multiplier: torch.Tensor, limits: tuple[int, int]) -> Rounding:
+    """Of real multipliers [C]: f 2^-n with f in [1/2, 1) is rounded to n places first, none if n is negative."""
+    places = -torch.frexp(multiplier).exponent.clamp(-most_places(limits), 0)
+    return Rounding(places.to(multiplier.dtype))
 
 
 def plain_rounding(graph: Graph, node: Node, x: QParams, y: QParams, device: torch.device) -> Rounding:
@@ -32,5 +26,5 @@ def plain_rounding(graph: Graph, node: Node, x: QParams, y: QParams, device: tor
     if not isinstance(node.op, Mean) or y.dtype != "int8":
         return Rounding()
     count = graph.types[node.inputs[0]].size // graph.types[node.outputs[0]].size
-    places = min(max(-mean_parameters(x, y, count)["shift"], 0), PLACES)
-    return few(torch.tensor([float(places)], device=device))
+    places = min(max(-mean_parameters(x, y, count)["shift"], 0), most_places(y.limits))
+    return Rounding(torch.tensor([float(places)], device=device))

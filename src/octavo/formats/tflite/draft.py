@@ -17,7 +17,6 @@ from octavo.num.qparams import QParams, integer_limits
 from octavo.num.tables import activation_limits
 from octavo.ops.base import Site
 from octavo.ops.unary import NONE, Clip
-from octavo.quant.narrow import clamps
 
 __all__ = ["Draft", "Part"]
 
@@ -123,7 +122,7 @@ class Part:
     def left(self) -> tuple[int | None, int | None]:
         """The lower and the upper end to which the output must be clamped once it is written."""
         y = self.site.y()
-        if not y.narrow or not clamps(self.node):
+        if not y.narrow or not self.op.clamps:
             return None, None
         low, high = wanted = self._ends(getattr(self.op, "activation", NONE))
         kernel = self._codes()[self.fused()] if hasattr(self.op, "activation") else integer_limits(y.dtype)
