@@ -39,7 +39,9 @@ def test_torch_onnx_and_an_exported_program_train_alike(tmp_path: Path, samples:
         for mine, theirs in zip(first.trained_weights(), module.trained_weights(), strict=True):
             torch.testing.assert_close(mine.master, theirs.master, rtol=1e-2, atol=1e-3)
             torch.testing.assert_close(mine.scale(), theirs.scale(), rtol=1e-2, atol=0.0)
-        assert (in_integers(q, samples) == in_integers(ends, samples)).float().mean() > 0.95
+        step = float(q.plan.qparams[q.graph.outputs[0]].scale[0])
+        far = (in_integers(q, samples) - in_integers(ends, samples)).abs() / step
+        assert (far < 2.5).float().mean() > 0.95
 
 
 def test_a_float_tflite_trains_to_its_integers() -> None:
