@@ -16,6 +16,7 @@ from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 from octavo.lower.lower import lower
 from octavo.num.formats import FORMATS
+from octavo.ops import Unary
 from octavo.run.float_run import float_run, to_graph_layout
 from octavo.run.integer_run import integer_run
 from octavo.train import Trainable, trainable
@@ -71,6 +72,20 @@ class Residual(nn.Module):
         return self.classifier((x + self.branch(x)).mean((2, 3)))
 
 
+class Functions(nn.Module):
+    """Functions by table: hard-swish, leaky ReLU, a gate of sigmoids, SiLU, tanh."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.second, self.third = (conv_norm(i, 6, act=None) for i in (3, 6, 6))
+        self.gate, self.classifier = nn.Conv2d(6, 6, 1), nn.Linear(6, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.hardswish(self.stem(x))
+        x = nn.functional.leaky_relu(self.second(x), 0.1) * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        return self.classifier(torch.tanh(nn.functional.silu(self.third(x))).mean((2, 3)))
+
+
 @pytest.fixture(scope="module")
 def samples() -> torch.Tensor:
     return torch.randn(64, *SAMPLE, generator=torch.Generator().manual_seed(6))
@@ -117,6 +132,37 @@ def test_before_and_after_training(samples: torch.Tensor, make: type[nn.Module],
     check_inside(module, module.quantized, samples)
     train(module, samples, 12)
     check_inside(module, module.finish(), samples)
+
+
+@pytest.mark.parametrize("format", ["affine", "symmetric", "4x4"])
+def test_functions_are_looked_up(samples: torch.Tensor, format: str) -> None:
+    """Given the integers that they read, functions by table give the device's integers, all of them, and a gradient."""
+    module = module_of(Functions, samples, format)
+    train(module, samples, 8)
+    q = module.eval().finish()
+    (name,) = q.graph.inputs
+    x = to_graph_layout(q.graph, name, samples.numpy())
+    made = tuple(node.outputs[0] for node in q.graph.nodes)
+    integers = integer_run(lower(q).graph.with_(outputs=made), {name: q.plan.qparams[name].quantize_input(x)})
+    exact = {
+        value: torch.from_numpy(q.plan.qparams[value].dequantize(integers[value].numpy())).float() for value in made
+    }
+    functions = {node.outputs[0]: node.kind for node in q.graph.nodes if isinstance(node.op, Unary)}
+    assert {"HardSwish", "LeakyRelu", "Sigmoid", "Silu", "Tanh"} <= set(functions.values())
+
+    def tap(value: str, tensor: torch.Tensor) -> torch.Tensor:
+        found = module.tap(value, tensor)
+        if value in functions:
+            assert found.requires_grad
+            step = float(q.plan.qparams[value].scale[0])
+            assert float((found - exact[value]).detach().abs().max()) < 0.01 * step, functions[value]
+        if value not in exact:
+            return found
+        forced = found + (exact[value] - found).detach()
+        module.lookups.keep(value, forced)
+        return forced
+
+    float_run(module.graph, {name: x}, tap)
 
 
 def test_frozen_layers_round_as_the_others(samples: torch.Tensor) -> None:

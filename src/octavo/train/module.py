@@ -27,6 +27,7 @@ from octavo.train.bit_budget import BitBudget
 from octavo.train.bits import LearnedBits
 from octavo.train.fake import Rounding, rounded
 from octavo.train.head import preprocessing
+from octavo.train.lookups import Lookups
 from octavo.train.places import plain_rounding, rounding_of
 from octavo.train.precision import full_float32
 from octavo.train.scale import power_of_two
@@ -126,6 +127,7 @@ class Trainable(nn.Module):
         self._norm = {layer.node.outputs[0]: position for position, layer in enumerate(kept)}
         self.norms = nn.ModuleList(_live(quantized, layer, layers) for layer in kept)
         self._silent = {layer.bias: layer for layer in kept}
+        self.lookups = Lookups(quantized)
         self._plain = {node.outputs[0]: node for node in graph.nodes if isinstance(node.op, AveragePool2D | Mean)}
         # Each layer reads a bias by a name of its own, for it rounds it to a step of its own.
         self._reader = {f"{layer.bias}:{output}": layer for output, layer in self._layers.items()}
@@ -143,6 +145,7 @@ class Trainable(nn.Module):
         given = self._inputs(inputs, named)
         with full_float32(self.device):
             found = float_run(self.graph, given, self.tap)
+        self.lookups.forget()
         return self._outputs(found)
 
     def run(
@@ -158,7 +161,9 @@ class Trainable(nn.Module):
             return value
 
         with full_float32(self.device):
-            return float_run(self.graph, inputs, tap)[self.graph.outputs[0]], found
+            first = float_run(self.graph, inputs, tap)[self.graph.outputs[0]]
+        self.lookups.forget()
+        return first, found
 
     def feature_names(self) -> tuple[str, ...]:
         """The sums of residual blocks, which a teacher has too; without blocks, all layers' outputs."""
@@ -202,6 +207,11 @@ class Trainable(nn.Module):
         if name not in self.activations.encodings:
             return value
         quantized: torch.Tensor = self.activations(name, value, self._rounding(name))
+        source = self.lookups.sources.get(name)
+        if source is not None:
+            present = self.activations.present
+            quantized = self.lookups.exact(name, quantized, present(source), present(name))
+        self.lookups.keep(name, quantized)
         return quantized
 
     def _bias_value(self, layer: _Layer) -> torch.Tensor:
