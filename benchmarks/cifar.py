@@ -25,14 +25,15 @@ from octavo.ir.plan import Quantized
 from octavo.lower.lower import lower
 from octavo.run.float_run import float_run, to_graph_layout
 from octavo.run.sample_bytes import pack, unpack
-from octavo.train import Trainable
+from octavo.train import Teacher, Trainable, logit_loss
 
-__all__ = ["BATCH", "Case", "cases", "integers_of", "simulated", "top1", "train"]
+__all__ = ["BATCH", "Case", "cases", "cross_entropy", "integers_of", "simulated", "taught", "top1", "train"]
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "cifar10"
 BATCH = 64
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+Loss = Callable[[Trainable, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +94,39 @@ def cases() -> list[Case]:
     return [Case(path.parent) for path in sorted(Path(folder).glob("*/model.onnx"))]
 
 
+def cross_entropy(module: Trainable, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Of the labels."""
+    return nn.functional.cross_entropy(module(images), labels)
+
+
+def taught(graph: Graph) -> Loss:
+    """Cross entropy, and the divergence from what the float network answers."""
+    teacher, (name,) = Teacher(graph), graph.inputs
+
+    def loss_of(module: Trainable, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        logits = module(images)
+        known, _ = teacher({name: images.permute(graph.layouts[name])})
+        return nn.functional.cross_entropy(logits, labels) + logit_loss(logits, known, 2.0)
+
+    return loss_of
+
+
 def train(
     module: Trainable,
     epoch: Callable[[], Batches],
     epochs: int,
     rate: float,
+    loss_of: Loss = cross_entropy,
     after: Callable[[int], None] = lambda step: None,
-    extra: Callable[[Trainable], torch.Tensor] | None = None,
 ) -> None:
-    """Adam whose rate falls to zero along a cosine; ``extra`` adds to the loss, ``after`` follows each step."""
+    """Adam whose rate falls to zero along a cosine; ``after`` follows each step."""
     each = 50_000 // BATCH
     optimizer = torch.optim.Adam(module.parameter_groups(rate))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * each)
     module.train()
     for number in range(epochs):
         for step, (images, labels) in enumerate(epoch()):
-            loss = nn.functional.cross_entropy(module(images), labels)
-            if extra is not None:
-                loss = loss + extra(module)
+            loss = loss_of(module, images, labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import octavo
-from benchmarks.cifar import BATCH, Case, cases, integers_of, top1, train
+from benchmarks.cifar import BATCH, Case, cases, cross_entropy, integers_of, top1, train
 from octavo.ir.plan import Quantized
 from octavo.num.formats import FORMATS, Format
 from octavo.report.chart import Plot, Series, chart_svg
@@ -101,10 +101,10 @@ def _curve(case: Case, start: Quantized, rate: float, way: Way) -> list[float]:
             scores.append(top1(integers_of(module.eval().finish(), images)[1], labels))
             module.train()
 
-    def dampened(module: Trainable) -> torch.Tensor:
-        return way.dampen * dampening(module)
+    def dampened(module: Trainable, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(module, images, labels) + way.dampen * dampening(module)
 
-    train(module, case.batches(0), EPOCHS, rate, after, dampened if way.dampen else None)
+    train(module, case.batches(0), EPOCHS, rate, dampened if way.dampen else cross_entropy, after)
     shares = np.array(watched.shares())
     points = "  ".join(f"{score:5.2f}" for score in scores)
     worst = f"mean {100 * shares.mean():.1f} %, worst layer {100 * shares.max():.1f} %"
