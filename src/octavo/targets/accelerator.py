@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -30,6 +31,7 @@ OPERATOR_NAMES = (
 )  # fmt: skip
 
 Pair = tuple[int, int]
+_ETHOS = re.compile(r"ethos-u\d{2}-\d{2,4}")
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
@@ -148,7 +150,7 @@ class Accelerator:
         _known("operators", tuple(self.operators), OPERATOR_NAMES)
         if not self.operators:
             raise ValueError("operators must name at least one")
-        if self.vela and not self.vela.startswith("ethos-u"):
+        if self.vela and not _ETHOS.fullmatch(self.vela):
             raise ValueError(f"vela is {self.vela!r}, not a configuration as ethos-u55-128")
         for name in ("operators", "units", "speed"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))

@@ -150,10 +150,11 @@ def available_targets() -> tuple[str, ...]:
 def load_target(name: str | Path) -> Target:
     """A target by name, or from a TOML file of the user's. OctavoError lists what is allowed."""
     text, content = str(name), target_text(name)
+    remedy = "Correct the file; docs/targets.md lists the keys, docs/check.md those of an accelerator."
     try:
         return _build(tomllib.loads(content))
     except (ValueError, TypeError, RecursionError) as error:
-        raise OctavoError(f"target {text}", str(error), "Correct the file; docs/targets.md lists the keys.") from error
+        raise OctavoError(f"target {text}", str(error), remedy) from error
 
 
 def target_text(name: str | Path) -> str:
