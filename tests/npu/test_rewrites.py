@@ -1,4 +1,4 @@
-"""Every rewrite: the same function on random inputs in float64, only supported layers left, refused where it must be."""
+"""Every rewrite: the same function on random inputs, only supported layers left, refused where it must be."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ CASES = {
         conv(Conv2D(groups=32), (4, 4, 64), 32, (1, 1)), {"Conv2D": Limits(groups=1)}, ["groups filled with zeros"],
     ),
     "no depthwise": (
-        depthwise(DepthwiseConv2D((2, 1), (1, 0, 1, 1), activation=RELU6), WIDE, 8, (3, 3)), {"Conv2D": Limits(groups=4)},
+        depthwise(DepthwiseConv2D((2, 1), (1, 0, 1, 1), activation=RELU6), WIDE, 8, (3, 3)),
+        {"Conv2D": Limits(groups=4)},
         ["depthwise as convolution in groups"],
     ),
     "no depthwise of two outputs, no groups": (

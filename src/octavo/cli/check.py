@@ -130,5 +130,3 @@ def _noise(graph: Graph, name: str, rng: np.random.Generator) -> Any:
     shape = graph.types[name].shape
     user = [shape[place] for place in np.argsort(graph.layouts.get(name, range(len(shape))))]
     return rng.normal(size=(_SAMPLES, *user[1:])).astype(np.float32)
-
-

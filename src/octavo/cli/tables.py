@@ -314,6 +314,8 @@ def checked(name: str, found: Findings, note: str = "", vela: Vela | None = None
     for layer in found.unsupported:
         _CONSOLE.print(f"not supported: {layer.source}, {layer.op}: {'; '.join(layer.reasons)}", style="yellow")
         _CONSOLE.print(f"  {_remedy(layer)}")
+    for source, count in found.groups.items():
+        _CONSOLE.print(f"block-diagonal: {source}: {count} groups in a dense convolution; --adapt takes them apart")
     _channels(found)
     _CONSOLE.print(_fit(found, vela))
     if array is None:
@@ -340,7 +342,9 @@ def _channels(found: Findings) -> None:
     if not found.channels:
         return
     title = "Channels beside the array's multiple: pad (--align), or trim"
-    table = _table("from layer", "channels", "padded", "dead", "to trim", "cycles saved", "energy lost", "held by", title=title)
+    table = _table(
+        "from layer", "channels", "padded", "dead", "to trim", "cycles saved", "energy lost", "held by", title=title
+    )
     for row in found.channels:
         trim = ("-", "-", "-") if not row.trim else (str(row.trim), _count(row.saved_cycles), f"{row.share:.2%}")
         table.add_row(row.source, str(row.channels), str(row.padded), str(row.dead), *trim, row.held)
@@ -371,9 +375,7 @@ def _fit(found: Findings, vela: Vela | None) -> Table:
     return totals
 
 
-def changed(
-    steps: Mapping[str, Sequence[str]], added: Mapping[str, int], difference: float, path: Path | None
-) -> None:
+def changed(steps: Mapping[str, Sequence[str]], added: Mapping[str, int], difference: float, path: Path | None) -> None:
     """What was rewritten and padded, and the proof."""
     for name, names in steps.items():
         _CONSOLE.print(f"rewritten: {name}: {', then '.join(names)}")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from octavo.ir.check import verify
 from octavo.ir.extract import extract
 from octavo.ir.graph import Graph, Node
+from octavo.npu.block_diagonal import STEP, grouped, hidden_groups
 from octavo.npu.rewrites import REWRITES, Rewrite
 from octavo.npu.support import Support
 from octavo.passes.proof import prove
@@ -30,7 +31,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The rewritten graph, the rewrites of each layer by name, and the largest relative difference of the outputs."""
+    """The rewritten graph, the rewrites of each layer by source, and the largest relative difference of the outputs."""
 
     graph: Graph = field(repr=False)
     steps: Mapping[str, tuple[str, ...]]
@@ -39,7 +40,7 @@ class Adaptation:
 
 def find_remedy(graph: Graph, node: Node, support: Support) -> Remedy | None:
     """How a layer that is not supported becomes layers that are; None where no chain of rewrites leads there."""
-    found, steps = extract(graph, [node]), []
+    found, steps = extract(graph, [node]), list[str]()
     if not found.inputs:
         return None
     for _ in range(_ROUNDS):
@@ -61,7 +62,12 @@ def _where_unsupported(support: Support, rewrite: Rewrite) -> Rule:
 
 
 def adapt(graph: Graph, support: Support) -> Adaptation:
-    """Every unsupported layer with a remedy rewritten; OctavoError if the function should change by it."""
+    """Every unsupported layer with a remedy rewritten, and hidden groups taken apart where that is faster.
+
+    OctavoError if the function should change by it.
+    """
+    steps: dict[str, tuple[str, ...]] = dict.fromkeys(hidden_groups(graph, support), (STEP,))
+    before, graph = graph, grouped(graph, support)
     remedies: dict[str, Remedy] = {}
     for node in graph.nodes:
         if support.reasons(node, graph.types.__getitem__):
@@ -75,11 +81,13 @@ def adapt(graph: Graph, support: Support) -> Adaptation:
         return None if remedy is None else _spliced(draft, node, old[node.name], remedy.part)
 
     after = sweep(graph, rule)
-    if after is graph:
+    if after is before:
         return Adaptation(graph, MappingProxyType({}), 0.0)
     verify(after, "adapted graph")
-    steps = {name: remedy.steps for name, remedy in remedies.items()}
-    return Adaptation(after, MappingProxyType(steps), prove(graph, after))
+    for name, remedy in remedies.items():
+        source = old[name].source or name
+        steps[source] = (*steps.get(source, ()), *remedy.steps)
+    return Adaptation(after, MappingProxyType(steps), prove(before, after))
 
 
 def _spliced(draft: Draft, node: Node, old: Node, part: Graph) -> str:
@@ -92,4 +100,3 @@ def _spliced(draft: Draft, node: Node, old: Node, part: Graph) -> str:
     for inner in part.nodes:
         now[inner.outputs[0]] = draft.add(inner.op, [now[value] for value in inner.inputs], node)
     return now[part.outputs[0]]
-

@@ -30,8 +30,8 @@ class Channels:
     """What the multiple does to one set of channels, called by the first layer that writes it.
 
     ``dead`` channels carry zero, or nobody reads them. Without the ``trim`` channels above a multiple the array would
-    take ``saved_cycles`` less; ``share`` is what the weakest of these hold of the products of weight energies before and
-    behind. ``held`` says why the set cannot be padded or trimmed.
+    take ``saved_cycles`` less; ``share`` is what the weakest of these hold of the products of weight energies before
+    and behind. ``held`` says why the set cannot be padded or trimmed.
     """
 
     source: str
@@ -131,8 +131,10 @@ def channel_report(graph: Graph, support: Support) -> list[Channels]:
         dead = int((strength == 0).sum()) if strength is not None and not entry.held else 0
         if not extra and not dead:
             continue
-        trim = extra if entry.channels > multiple else 0
-        share = float(np.sort(strength)[:trim].sum() / strength.sum()) if strength is not None and strength.any() else 0.0
+        trim = extra if entry.channels > multiple and not entry.held else 0
+        share = 0.0
+        if strength is not None and strength.any():
+            share = float(np.sort(strength)[:trim].sum() / strength.sum())
         saved = _saved(graph, entry, trim, accelerator) if accelerator is not None else 0
         padded = entry.channels + -entry.channels % multiple
         rows.append(Channels(entry.source, entry.channels, padded, trim, dead, saved, share, entry.held))
@@ -194,5 +196,3 @@ def _saved(graph: Graph, entry: ChannelSet, trim: int, array: Accelerator) -> in
             fewer = replace(fewer, groups=fewer.groups - trim)
         saved += array_cycles(array, shape) - array_cycles(array, fewer)
     return saved
-
-

@@ -1,7 +1,7 @@
 """What a layer costs: cycles of the multiplier array or a special unit, of memory, and energy. Estimates, by formula.
 
-The array multiplies ``inputs`` channels of ``pixels`` pixels with the weights of ``outputs`` channels in a cycle, one tap
-of the kernel after the other. A layer of ``groups`` groups of i inputs and o outputs each takes
+The array multiplies ``inputs`` channels of ``pixels`` pixels with the weights of ``outputs`` channels in a cycle, one
+tap of the kernel after the other. A layer of ``groups`` groups of i inputs and o outputs each takes
 
     ceil(positions / pixels) * taps * ceil(groups / p) * ceil(i / inputs) * ceil(o / outputs)
 
@@ -183,5 +183,3 @@ def _memory(array: Accelerator, weights: int, activations: int) -> tuple[float, 
     if array.shared_bus:
         return flash + ram, "bus"
     return (flash, "flash") if flash > ram else (ram, "RAM")
-
-

@@ -1,8 +1,8 @@
 """Which channels of a network belong together, so that all of them get more or fewer at once.
 
 1. A convolution without groups and a fully connected layer end a set and begin another.
-2. Depthwise layers with one output a channel, pools, means over pixels, elementwise functions, resizes and reshapes that
-   keep channels last (a flattened image has each channel several times) join what they read with what they give.
+2. Depthwise layers with one output a channel, pools, means over pixels, elementwise functions, resizes and reshapes
+   that keep channels last (a flattened image has each channel several times) join what they read with what they give.
 3. What else touches a value holds its set as it is, and so does an input or output of the network.
 """
 

@@ -11,6 +11,7 @@ from octavo.memory import Buffer, View, held
 from octavo.npu.adapt import find_remedy
 from octavo.npu.align import Channels, channel_report
 from octavo.npu.array import Cost, activation_bytes, cost
+from octavo.npu.block_diagonal import hidden_groups
 from octavo.npu.support import Support
 from octavo.ops import Identity, Reshape
 
@@ -36,11 +37,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a network is to a target in one number format. Totals are of the supported layers."""
+    """What a network is to a target in one number format. Totals are of the supported layers.
+
+    ``groups`` are those of dense convolutions whose weights are block-diagonal, by source.
+    """
 
     support: Support
     layers: tuple[Layer, ...]
     channels: tuple[Channels, ...]
+    groups: Mapping[str, int]
     weight_bytes: int
     peak_bytes: int
     peak_layer: str
@@ -120,6 +125,7 @@ class Findings:
             "fits": self.fits,
             "layers": [self._row(layer) for layer in self.layers],
             "channels": [vars(row) for row in self.channels],
+            "hidden_groups": dict(self.groups),
         }
 
     def _row(self, layer: Layer) -> dict[str, Any]:
@@ -166,7 +172,8 @@ def check(graph: Graph, support: Support) -> Findings:
     peak, where = _peak(graph, support)
     weights = sum(layer.cost.weight_bytes for layer in layers)
     channels = channel_report(graph, support) if support.target.accelerator is not None else []
-    return Findings(support, tuple(layers), tuple(channels), weights, peak, where)
+    groups = hidden_groups(graph, support)
+    return Findings(support, tuple(layers), tuple(channels), groups, weights, peak, where)
 
 
 def _peak(graph: Graph, support: Support) -> tuple[int, str]:

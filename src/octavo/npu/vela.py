@@ -42,7 +42,7 @@ def has_vela() -> bool:
 
 
 def run_vela(model: bytes, configuration: str) -> Vela:
-    """Compile an int8 .tflite for an Ethos-U ``configuration`` in a folder that goes away; OctavoError if Vela fails."""
+    """Compile an int8 .tflite for an Ethos-U ``configuration``, in a folder that goes away; OctavoError if it fails."""
     where = f"Vela for {configuration}"
     with tempfile.TemporaryDirectory(prefix="octavo-vela-") as folder:
         path, out = Path(folder) / "model.tflite", Path(folder) / "out"

@@ -1,4 +1,4 @@
-"""What an accelerator has: operators with their limits, an array of multipliers, special units, memory speed, energy."""
+"""What an accelerator has: operators with limits, an array of multipliers, special units, memory speed, energy."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Limits:
 
     ``formats`` are names of number formats (none: all that the target has). ``kernel``, ``stride`` and ``dilation`` are
     the largest, of Slice ``stride`` is its step; ``square`` lists the only kernels, as 3 for 3 x 3; ``window`` is the
-    most elements of a kernel, or that a Mean takes together. ``channels`` is the most, in and out, and ``multiple`` what
-    they must be multiples of; ``size`` the largest image, ``ranks`` those of the inputs (none: all). ``groups`` is the
-    most of a convolution, ``multiplier`` the most outputs of a depthwise channel. ``activations`` may be fused.
+    most elements of a kernel, or that a Mean takes together. ``channels`` is the most, in and out, and ``multiple``
+    what they must be multiples of; ``size`` the largest image, ``ranks`` those of the inputs (none: all). ``groups`` is
+    the most of a convolution, ``multiplier`` the most outputs of a depthwise channel. ``activations`` may be fused.
     ``cycles_per_element`` is the time of an output element where no multiplier array computes it; 0: the target's.
     """
 
@@ -105,10 +105,10 @@ class Limits:
 class Accelerator:
     """A machine beside or in place of a processor, for which Octavo writes no code: ``octavo check`` reads it.
 
-    In a cycle the array multiplies ``inputs`` channels of ``pixels`` pixels with the weights of ``outputs`` channels, and
-    at most ``leaving`` elements of results leave it; other operators make ``elements`` output elements. ``units`` are how
-    many times faster than the array a special unit computes depthwise or pointwise (1 x 1) convolutions, ``speed`` how
-    fast a number format is, with int8 as 1.
+    In a cycle the array multiplies ``inputs`` channels of ``pixels`` pixels with the weights of ``outputs`` channels,
+    and at most ``leaving`` elements of results leave it; other operators make ``elements`` output elements. ``units``
+    are how many times faster than the array a special unit computes depthwise or pointwise (1 x 1) convolutions,
+    ``speed`` how fast a number format is, with int8 as 1.
     With ``tables`` every function of one int8 is a lookup; with ``fallback`` a processor runs what is not supported.
     Weights lie in the target's flash, activations in its RAM, with their bytes a cycle and picojoules a byte; on a
     ``shared_bus`` the two wait for each other. ``vela`` is the configuration by which the Vela compiler knows it.

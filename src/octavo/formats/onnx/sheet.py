@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
-from octavo.num.qparams import PerChannel, QParams
+from octavo.num.qparams import PerChannel
 from octavo.ops.linear import bias_scale, half_bias, quantize_bias
 
 __all__ = ["Sheet", "axis_order", "is_trivial"]
@@ -116,10 +116,10 @@ class Sheet:
         return self.transpose(self.names[name], np.argsort(order).tolist(), name)
 
     def weights(self, name: str, perm: Sequence[int], shape: Sequence[int] | None = None) -> str:
-        """A constant, transposed by ``perm`` (then reshaped, if per tensor); a quantized one is dequantized by a node."""
+        """A constant, transposed by ``perm`` (then reshaped, if per tensor); a node dequantizes a quantized one."""
         key = ("weights", name, tuple(perm), None if shape is None else tuple(shape))
         if key not in self._dequantized and self.quantized is None:
-            array = self.graph.consts[name].transpose(perm)
+            array = self.graph.consts[name].transpose(perm).astype(np.float32)
             self._dequantized[key] = self.constant(array if shape is None else array.reshape(tuple(shape)), name)
         if key not in self._dequantized:
             assert self.quantized is not None

@@ -1,8 +1,8 @@
 """Writes a network as ONNX: a float one as it is, a quantized one in QDQ form.
 
-QDQ is float operators between QuantizeLinear and DequantizeLinear. Weights are int8 (per channel) and biases int32, each
-dequantized by a node; every activation is quantized and dequantized with its encoding. The inputs and outputs are the
-user's: float, in the order of the model that was read, with a dynamic batch.
+QDQ is float operators between QuantizeLinear and DequantizeLinear. Weights are int8 (per channel) and biases int32,
+each dequantized by a node; every activation is quantized and dequantized with its encoding. The inputs and outputs are
+the user's: float, in the order of the model that was read, with a dynamic batch.
 """
 
 from __future__ import annotations

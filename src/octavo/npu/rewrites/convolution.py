@@ -228,14 +228,13 @@ def fully_connected_as_convolution(support: Support, draft: Draft, node: Node) -
     return draft.add(Reshape((*shape[:-1], weights.shape[0])), [y], node)
 
 
-
-
 def channels_filled(support: Support, draft: Draft, node: Node) -> str | None:
     """Channels of zeros before and behind a layer, up to the multiple that the target takes; the latter are cut off."""
     op, limits = node.op, support.limits(node.kind)
     if limits is None or not isinstance(op, Conv2D | FullyConnected) or getattr(op, "groups", 1) != 1:
         return None
-    if limits.multiple == 1 or not (support.has(Pad) and support.has(Slice)) or (found := _weights(draft, node)) is None:
+    found = _weights(draft, node)
+    if limits.multiple == 1 or not (support.has(Pad) and support.has(Slice)) or found is None:
         return None
     weights, bias = found
     more = [-weights.shape[axis] % limits.multiple for axis in (0, -1)]
