@@ -44,7 +44,8 @@ def main() -> None:
             if found.unsupported:
                 after = check(adapt(graph, support).graph, support)
                 left = f"{len(after.unsupported)} of {len(after.layers)}"
-            print(f"| {target} | {NAMES[name]} | {len(found.unsupported) or ''} | {left} | {_numbers(after)} |", flush=True)
+            count = len(found.unsupported) or ""
+            print(f"| {target} | {NAMES[name]} | {count} | {left} | {_numbers(after)} |", flush=True)
     _reasons(said)
     _aligned(graphs)
     _vela(graphs)
@@ -84,7 +85,8 @@ def _reasons(said: dict[tuple[str, str], list[str]]) -> None:
 def _aligned(graphs: dict[str, Graph]) -> None:
     """Channels beside the multiple, padded; and what trimming would save."""
     print("\n| target | network | sets beside the multiple | padded by --align | dead channels | weights | padded | "
-          "cycles that trimming saves | weight energy it loses, at most |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+          "cycles that trimming saves | weight energy it loses, at most |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
     for target in ("npu-16x16", "npu-32x32"):
         for name, graph in graphs.items():
             support = find_support(load_target(target), None)
@@ -101,13 +103,15 @@ def _vela(graphs: dict[str, Graph]) -> None:
     if not has_vela():
         print("\nVela is not installed")
         return
-    print("\n| target | network | cycles: estimate | Vela | ratio | on the CPU: estimate | Vela | SRAM: activations | Vela "
-          "| weights | Vela, encoded |\n|---|---|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print("\n| target | network | cycles: estimate | Vela | ratio | on the CPU: estimate | Vela | activations | "
+          "Vela's SRAM | weights | Vela, encoded |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for target in ("ethos-u55-128", "ethos-u65-256"):
         for name, graph in graphs.items():
             support = find_support(load_target(target), None)
             ours, vela = check(graph, support), vela_of(graph, target)
             assert ours.cycles is not None
-            print(f"| {target} | {NAMES[name]} | {ours.cycles:,.0f} | {vela.cycles:,} | {ours.cycles / vela.cycles:.2f} "
+            ratio = ours.cycles / vela.cycles
+            print(f"| {target} | {NAMES[name]} | {ours.cycles:,.0f} | {vela.cycles:,} | {ratio:.2f} "
                   f"| {len(ours.unsupported)} | {vela.cpu_operators} | {ours.peak_bytes:,} | {vela.sram_bytes:,} "
                   f"| {ours.weight_bytes:,} | {vela.weight_bytes:,} |", flush=True)  # fmt: skip
