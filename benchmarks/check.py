@@ -12,7 +12,7 @@ from octavo.cli.check import find_support, vela_of
 from octavo.ir.graph import Graph
 from octavo.npu import Findings, adapt, align, check
 from octavo.npu.vela import has_vela
-from octavo.targets import available_targets, load_target
+from octavo.targets import Target, available_targets, load_target
 
 __all__ = ["main"]
 
@@ -28,24 +28,25 @@ NAMES = {
 def main() -> None:
     """Findings by target and network, what adapting and aligning change, and Vela beside the estimate."""
     graphs = dict(_graphs())
+    targets = [load_target(name) for name in available_targets()]
     print("| target | network | not supported | after --adapt | busy | est. cycles | ms | waits for memory | "
-          "units' speed-up | weights | activations | fits |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+          "units' speed-up | fits |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
     said: dict[tuple[str, str], list[str]] = {}
-    for target in available_targets():
-        for name, graph in graphs.items():
-            support = find_support(load_target(target), None)
+    for target in targets:
+        for name, graph in graphs.items() if target.accelerator is not None else ():
+            support = find_support(target, None)
             found = check(graph, support)
             for layer in found.unsupported:
                 remedy = "none" if layer.remedy is None else ", then ".join(layer.remedy)
-                key = f"{layer.op}: {'; '.join(layer.reasons)}", remedy
-                said.setdefault((target, name), []).append(f"{key[0]} ({key[1]})")
+                said.setdefault((target.name, name), []).append(f"{layer.op}: {'; '.join(layer.reasons)} ({remedy})")
             left, after = "", found
             if found.unsupported:
                 after = check(adapt(graph, support).graph, support)
                 left = f"{len(after.unsupported)} of {len(after.layers)}"
             count = len(found.unsupported) or ""
-            print(f"| {target} | {NAMES[name]} | {count} | {left} | {_numbers(after)} |", flush=True)
+            print(f"| {target.name} | {NAMES[name]} | {count} | {left} | {_numbers(after)} |", flush=True)
+    _cores([target for target in targets if target.accelerator is None], graphs)
     _reasons(said)
     _aligned(graphs)
     _vela(graphs)
@@ -70,8 +71,19 @@ def _numbers(found: Findings) -> str:
     cells += ["" if cycles is None or found.milliseconds is None else f"{found.milliseconds:.3f}"]
     cells += ["" if not cycles else f"{100 * found.memory_bound_cycles / cycles:.0f} %"]
     cells += ["" if not cycles or not plain or plain == cycles else f"{plain / cycles:.2f}"]
-    cells += [f"{found.weight_bytes:,}", f"{found.peak_bytes:,}", "yes" if found.fits else "no"]
+    cells += ["yes" if found.fits else "no"]
     return " | ".join(cells)
+
+
+def _cores(targets: list[Target], graphs: dict[str, Graph]) -> None:
+    """Bytes in int8, and the cores whose memories are too small."""
+    print("\n| network | weights | activations | not supported on | does not fit |\n|---|---|---|---|---|")
+    for name, graph in graphs.items():
+        rows = {target.name: check(graph, find_support(target, None)) for target in targets}
+        found = next(iter(rows.values()))
+        refused = ", ".join(target for target, row in rows.items() if row.unsupported) or "none"
+        large = ", ".join(target for target, row in rows.items() if not row.fits) or "none"
+        print(f"| {NAMES[name]} | {found.weight_bytes:,} | {found.peak_bytes:,} | {refused} | {large} |")
 
 
 def _reasons(said: dict[tuple[str, str], list[str]]) -> None:
@@ -84,9 +96,9 @@ def _reasons(said: dict[tuple[str, str], list[str]]) -> None:
 
 def _aligned(graphs: dict[str, Graph]) -> None:
     """Channels beside the multiple, padded; and what trimming would save."""
-    print("\n| target | network | sets beside the multiple | padded by --align | dead channels | weights | padded | "
-          "cycles that trimming saves | weight energy it loses, at most |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("\n| target | network | padded sets | weights | padded | dead channels | constant | cycles | "
+          "saved by trimming | weight energy it loses, at most |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for target in ("npu-16x16", "npu-32x32"):
         for name, graph in graphs.items():
             support = find_support(load_target(target), None)
@@ -94,9 +106,10 @@ def _aligned(graphs: dict[str, Graph]) -> None:
             rows = [row for row in found.channels if row.trim]
             wide = check(aligned.graph, support).weight_bytes
             saved, lost = sum(row.saved_cycles for row in rows), max((row.share for row in rows), default=0.0)
-            dead = sum(row.dead for row in found.channels)
-            print(f"| {target} | {NAMES[name]} | {len(found.channels)} | {len(aligned.added)} | {dead} | "
-                  f"{found.weight_bytes:,} | {wide:,} | {saved:,} | {100 * lost:.2f} % |", flush=True)  # fmt: skip
+            dead, constant = (sum(getattr(row, key) for row in found.channels) for key in ("dead", "constant"))
+            cycles = sum(layer.cost.array_cycles or 0 for layer in found.layers)
+            print(f"| {target} | {NAMES[name]} | {len(aligned.added)} | {found.weight_bytes:,} | {wide:,} | {dead} | "
+                  f"{constant} | {cycles:,} | {saved:,} | {100 * lost:.2f} % |", flush=True)  # fmt: skip
 
 
 def _vela(graphs: dict[str, Graph]) -> None:

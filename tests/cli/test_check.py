@@ -59,7 +59,7 @@ def test_the_document(capsys: Capture, shelf: Path, npu: Path) -> None:
     assert layer["reasons"] == ["kernel 3 x 3 is larger than 2 x 3"] and layer["cycles"] is None
     assert layer["rewrites"] == ["kernel as a sum of smaller ones"]
     assert list(document["channels"][0]) == [
-        "source", "channels", "padded", "trim", "dead", "saved_cycles", "share", "held",
+        "source", "channels", "padded", "dead", "constant", "trim", "saved_cycles", "share", "held",
     ]  # fmt: skip
 
 

@@ -133,7 +133,17 @@ def test_dead_channels_and_what_trimming_saves() -> None:
 @pytest.mark.parametrize(("bias", "activation"), [(0.5, RELU), (-0.5, Clip())])
 def test_a_constant_that_is_not_zero_is_not_dead(bias: float, activation: Clip) -> None:
     (row,) = channel_report(chain([1], [], bias, activation), SUPPORT)
-    assert row.dead == 0
+    assert (row.dead, row.constant) == (0, 1)
+
+
+def test_many_dead_channels_leave_the_next_multiple() -> None:
+    (row,) = channel_report(chain([1, 2], [0, 7, 9], -0.5), SUPPORT)
+    # 5 of 10 are alive: 8 are kept. Weights far below float32's rounding are none.
+    assert (row.dead, row.trim, row.share) == (5, 2, 0.0)
+    graph = chain([1, 2], [0, 7, 9], -0.5)
+    consts = {name: np.where(array == 0, np.float32(1e-30), array) for name, array in graph.consts.items()}
+    (row,) = channel_report(graph.with_(consts=consts), SUPPORT)
+    assert row.dead == 5
 
 
 def test_leaving_out_what_is_called_dead_changes_nothing() -> None:

@@ -342,12 +342,11 @@ def _channels(found: Findings) -> None:
     if not found.channels:
         return
     title = "Channels beside the array's multiple: pad (--align), or trim"
-    table = _table(
-        "from layer", "channels", "padded", "dead", "to trim", "cycles saved", "energy lost", "held by", title=title
-    )
+    columns = ["from layer", "channels", "padded", "dead", "constant", "to trim", "cycles saved", "energy lost"]
+    table = _table(*columns, "held by", title=title)
     for row in found.channels:
         trim = ("-", "-", "-") if not row.trim else (str(row.trim), _count(row.saved_cycles), f"{row.share:.2%}")
-        table.add_row(row.source, str(row.channels), str(row.padded), str(row.dead), *trim, row.held)
+        table.add_row(row.source, str(row.channels), str(row.padded), str(row.dead), str(row.constant), *trim, row.held)
     _CONSOLE.print(table)
 
 

@@ -23,22 +23,26 @@ from octavo.targets import Accelerator
 __all__ = ["Aligned", "Channels", "align", "channel_report"]
 
 Vector = NDArray[np.float64]
+# Of squared weights: float32 resolves 2^-24.
+_NEGLIGIBLE = 2.0**-48
 
 
 @dataclass(frozen=True)
 class Channels:
     """What the multiple does to one set of channels, called by the first layer that writes it.
 
-    ``dead`` channels carry zero, or nobody reads them. Without the ``trim`` channels above a multiple the array would
-    take ``saved_cycles`` less; ``share`` is what the weakest of these hold of the products of weight energies before
-    and behind. ``held`` says why the set cannot be padded or trimmed.
+    ``dead`` channels carry zero, or nobody reads them; ``constant`` ones carry one number for every input. Without
+    ``trim`` channels, dead ones or those above a multiple, the array would take ``saved_cycles`` less; ``share`` is
+    what the weakest of these hold of the products of weight energies before and behind. ``held`` says why the set
+    cannot be padded or trimmed.
     """
 
     source: str
     channels: int
     padded: int
-    trim: int
     dead: int
+    constant: int
+    trim: int
     saved_cycles: int
     share: float
     held: str
@@ -126,37 +130,44 @@ def channel_report(graph: Graph, support: Support) -> list[Channels]:
     multiple, accelerator = multiple_of(support), support.target.accelerator
     rows = []
     for entry in channel_sets(graph):
-        extra = entry.channels % multiple
-        strength = _strengths(graph, entry)
-        dead = int((strength == 0).sum()) if strength is not None and not entry.held else 0
-        if not extra and not dead:
+        strength, dead, constant = _strengths(graph, entry)
+        extra, none = entry.channels % multiple, int(dead.sum())
+        if not extra and not none and not constant.any():
             continue
-        trim = extra if entry.channels > multiple and not entry.held else 0
-        share = 0.0
-        if strength is not None and strength.any():
-            share = float(np.sort(strength)[:trim].sum() / strength.sum())
+        trim = 0 if entry.held else _trimmed(entry.channels, none, multiple)
+        share = float(np.sort(strength)[:trim].sum() / strength.sum()) if strength.any() else 0.0
         saved = _saved(graph, entry, trim, accelerator) if accelerator is not None else 0
         padded = entry.channels + -entry.channels % multiple
-        rows.append(Channels(entry.source, entry.channels, padded, trim, dead, saved, share, entry.held))
+        fixed = int(constant.sum())
+        rows.append(Channels(entry.source, entry.channels, padded, none, fixed, trim, saved, share, entry.held))
     return rows
 
 
-def _strengths(graph: Graph, entry: ChannelSet) -> Vector | None:
-    """Of each channel, energy of the weights that write it times that of those that read it; None where nobody reads.
+def _trimmed(channels: int, dead: int, multiple: int) -> int:
+    """How many channels would go: as many dead ones as make a multiple of the rest, or those above a multiple."""
+    kept = max(-(-(channels - dead) // multiple), 1) * multiple
+    if kept < channels:
+        return channels - kept
+    return channels % multiple if channels > multiple else 0
 
-    A channel that no weight writes counts as zero only where its bias and all that joins the set leave it zero.
+
+def _strengths(graph: Graph, entry: ChannelSet) -> tuple[Vector, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of each channel: energy of the weights that write it times that of those that read it; is it dead; constant.
+
+    Weights below float32's rounding beside the largest channel's count as none.
     """
-    if not entry.readers:
-        return None
-    total = np.zeros(entry.channels)
+    read, written = np.zeros(entry.channels), np.zeros(entry.channels)
     for node in entry.readers:
         energy = by_channel(graph, node, np.max).max(axis=0) ** 2
-        total += energy.reshape(-1, entry.channels).sum(axis=0)
-    written = np.zeros(entry.channels)
+        read += energy.reshape(-1, entry.channels).sum(axis=0)
     for node in entry.writers:
         written += by_channel(graph, node, np.max).max(axis=1) ** 2
-    silent = (written == 0) & _silent(graph, entry)
-    return np.where(silent, 0.0, np.maximum(written, np.finfo(np.float64).tiny) * total)
+    if entry.held or not entry.readers:
+        none = np.zeros(entry.channels, dtype=bool)
+        return written * read, none, none
+    deaf, quiet = read <= _NEGLIGIBLE * read.max(), written <= _NEGLIGIBLE * written.max()
+    dead = deaf | (quiet & _silent(graph, entry))
+    return np.where(dead, 0.0, written * read), dead, quiet & ~dead
 
 
 def _silent(graph: Graph, entry: ChannelSet) -> NDArray[np.bool_]:
