@@ -21,7 +21,7 @@ FLOORS = {
     2: ("ops",),
     3: ("run",),
     4: ("passes", "quant", "train", "formats", "lower", "targets"),
-    5: ("c", "kernels"),
+    5: ("c", "kernels", "npu"),
     6: ("device", "analysis", "report"),
     7: (
         "__init__",

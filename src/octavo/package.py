@@ -77,6 +77,7 @@ def export(
     check_optimize(optimize)
     wanted = target or quantized.plan.target or "cortex-m4"
     chosen = load_target(wanted)
+    chosen.require_code()
     chosen = replace(chosen, ram_bytes=ram or chosen.ram_bytes, flash_bytes=flash or chosen.flash_bytes)
     if optimize == "fastest" and "dsp" in chosen.features:
         at = chosen.features.index("dsp")

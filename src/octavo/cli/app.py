@@ -349,6 +349,29 @@ def formats_command(
     show_formats(model, tensor, layer, choice, (calibration, samples, config), (svg, log), json)
 
 
+@app.command("check")
+def check_command(
+    model: Annotated[Path, typer.Argument(help=".onnx, .tflite or .pt2")],
+    target: Annotated[str, typer.Option(help="A target; see octavo targets, or your own .toml.")],
+    format: Annotated[
+        Optional[str], typer.Option(help="Number format of all layers; the target's first by default.")  # noqa: UP045
+    ] = None,
+    adapt: Annotated[bool, typer.Option("--adapt", help="Rewrite what is not supported, exactly.")] = False,
+    align: Annotated[bool, typer.Option("--align", help="Pad channels with zeros to what the array takes.")] = False,
+    output: Annotated[
+        Optional[Path], typer.Option("-o", "--output", help="Write the changed network as .onnx.")  # noqa: UP045
+    ] = None,
+    vela: Annotated[bool, typer.Option("--vela/--no-vela", help="Ask Vela, where it is installed.")] = True,
+    json: Json = False,
+) -> None:
+    """Whether and how well a network fits a device or accelerator, layer by layer."""
+    if output is not None and not (adapt or align):
+        raise typer.BadParameter("-o writes the changed network: give --adapt or --align, too")
+    from octavo.cli.check import check_model
+
+    check_model(model, target, format, (adapt, align), output, vela, json)
+
+
 @app.command("targets")
 def targets_command(json: Json = False) -> None:
     """The devices that Octavo knows."""

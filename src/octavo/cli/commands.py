@@ -113,6 +113,7 @@ def _preprocessing(table: Mapping[str, Any]) -> Preprocessing | None:
 def compile_model(flags: Mapping[str, Any], config: Path | None, json: bool) -> None:
     """Load, calibrate, quantize, write everything."""
     options, target = _options(flags, config)
+    target.require_code()
     check_prefix(str(options.get("name", "model")))
     check_optimize(str(options.get("optimize", "speed")))
     limits: dict[str, int] = {key: parse_bytes(f"--{key}", options[key]) for key in ("ram", "flash") if key in options}

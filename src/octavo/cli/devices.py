@@ -17,7 +17,7 @@ def list_targets(json: bool) -> None:
     if json:
         rows = [
             {"name": t.name, "description": t.description, "flash_bytes": t.flash_bytes, "ram_bytes": t.ram_bytes,
-             "emulated": t.board is not None}
+             "emulated": t.board is not None, "compiles": t.accelerator is None}
             for t in targets
         ]  # fmt: skip
         emit({"targets": rows})
@@ -27,7 +27,7 @@ def list_targets(json: bool) -> None:
 
 def list_formats(json: bool) -> None:
     """Each format with what it can be written as, its energy, and the targets that allow it."""
-    targets = [load_target(name) for name in available_targets()]
+    targets = [target for target in map(load_target, available_targets()) if target.accelerator is None]
     rows = [
         {
             "name": entry.name,

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from octavo.build import Build, Evaluation, Profile, RunResult
     from octavo.bundles import Bundle
     from octavo.ir.plan import QuantPlan
+    from octavo.npu.check import Findings, Layer
+    from octavo.npu.vela import Vela
 
 __all__ = [
     "bundled",
+    "changed",
+    "checked",
     "compiled",
     "drawn",
     "effects",
@@ -295,12 +299,103 @@ def layers(build: Build) -> None:
     compiled(build)
 
 
+def checked(name: str, found: Findings, note: str = "", vela: Vela | None = None) -> None:
+    """What a target supports, takes and leaves idle."""
+    target, array = found.support.target, found.support.target.accelerator
+    columns = ["layer", "operator", "on", "MACs", "busy", "est. cycles", "bound by", "weights", "activations"]
+    table = _table(*columns, title=f"{name} on {target.name} in {found.support.format.name}")
+    for layer in found.layers:
+        row = layer.cost
+        busy = None if array is None else row.utilisation(array.macs_per_cycle)
+        cells = [layer.source, layer.op, row.unit, _count(row.macs), "" if busy is None else f"{busy:.1%}"]
+        cells += [_rounded(row.cycles), row.bound, _count(row.weight_bytes), _count(row.activation_bytes)]
+        table.add_row(*cells)
+    _CONSOLE.print(table)
+    for layer in found.unsupported:
+        _CONSOLE.print(f"not supported: {layer.source}, {layer.op}: {'; '.join(layer.reasons)}", style="yellow")
+        _CONSOLE.print(f"  {_remedy(layer)}")
+    for source, count in found.groups.items():
+        _CONSOLE.print(f"block-diagonal: {source}: {count} groups in a dense convolution; --adapt takes them apart")
+    _channels(found)
+    _CONSOLE.print(_fit(found, vela))
+    if array is None:
+        _CONSOLE.print("No multiplier array is described: octavo profile counts and estimates what the C takes.")
+    else:
+        _CONSOLE.print(f"Estimates, not measurements; the numbers are of: {array.source}")
+    if note:
+        _CONSOLE.print(note)
+
+
+def _rounded(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _remedy(layer: Layer) -> str:
+    """How it could be supported."""
+    if layer.remedy is None:
+        return "no rewrite leads to what the target has"
+    return f"with --adapt: {', then '.join(layer.remedy)}"
+
+
+def _channels(found: Findings) -> None:
+    """Sets of channels that are no multiple of the array's."""
+    if not found.channels:
+        return
+    title = "Channels beside the array's multiple: pad (--align), or trim"
+    columns = ["from layer", "channels", "padded", "dead", "constant", "to trim", "cycles saved", "energy lost"]
+    table = _table(*columns, "held by", title=title)
+    for row in found.channels:
+        trim = ("-", "-", "-") if not row.trim else (str(row.trim), _count(row.saved_cycles), f"{row.share:.2%}")
+        table.add_row(row.source, str(row.channels), str(row.padded), str(row.dead), str(row.constant), *trim, row.held)
+    _CONSOLE.print(table)
+
+
+def _fit(found: Findings, vela: Vela | None) -> Table:
+    """Totals."""
+    target = found.support.target
+    totals = _table("", "")
+    layers, missing = len(found.layers), len(found.unsupported)
+    totals.add_row("layers supported", f"{layers - missing} of {layers}")
+    if found.utilisation is not None:
+        totals.add_row("multipliers busy", f"{found.utilisation:.1%}, while the array computes")
+    if found.cycles and found.plain_cycles:
+        time = "" if found.milliseconds is None else f", {found.milliseconds:,.3f} ms"
+        totals.add_row("estimated cycles", f"{found.cycles:,.0f}{time}, of the layers supported")
+        totals.add_row("speed-up by special units", f"{found.plain_cycles / found.cycles:.2f}")
+        totals.add_row("waiting for memory", f"{found.memory_bound_cycles / found.cycles:.1%} of the cycles")
+    if found.microjoules is not None:
+        totals.add_row("estimated energy", f"{found.microjoules:,.1f} microjoules")
+    totals.add_row("flash: weights", _of(found.weight_bytes, 0, target.flash_bytes))
+    totals.add_row("RAM: activations, at least", _of(found.peak_bytes, 0, target.ram_bytes))
+    if vela is not None:
+        operators = f"{vela.npu_operators} operators on the NPU, {vela.cpu_operators} on the CPU"
+        totals.add_row("Vela says", f"{vela.cycles:,} cycles, {vela.milliseconds:,.3f} ms, {operators}")
+        totals.add_row("", f"SRAM {vela.sram_bytes:,} bytes, encoded weights {vela.weight_bytes:,} bytes")
+    return totals
+
+
+def changed(steps: Mapping[str, Sequence[str]], added: Mapping[str, int], difference: float, path: Path | None) -> None:
+    """What was rewritten and padded, and the proof."""
+    for name, names in steps.items():
+        _CONSOLE.print(f"rewritten: {name}: {', then '.join(names)}")
+    for name, count in added.items():
+        _CONSOLE.print(f"padded: {name}: {count} channels of zeros")
+    if not steps and not added:
+        _CONSOLE.print("nothing was changed")
+    else:
+        _CONSOLE.print(f"proved on random inputs: the outputs differ by {difference:.1g} of their largest value")
+    if path is not None:
+        _CONSOLE.print(f"file: {path}")
+
+
 def targets(known: Sequence[Target]) -> None:
     """One row a target."""
     table = _table("target", "flash", "RAM")
+    table.add_column("for")
     table.add_column("", overflow="fold")
     for target in known:
-        table.add_row(target.name, f"{target.flash_bytes:,}", f"{target.ram_bytes:,}", target.description)
+        use = "check" if target.accelerator is not None else "compile, check"
+        table.add_row(target.name, f"{target.flash_bytes:,}", f"{target.ram_bytes:,}", use, target.description)
     _CONSOLE.print(table)
 
 

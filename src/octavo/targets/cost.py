@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-__all__ = ["Cycles", "Energy"]
+__all__ = ["Cycles", "Energy", "named"]
 
 MAX_CYCLES = 1000.0
 MAX_SOURCE = 400
 
 
-def _named(source: str) -> None:
+def named(source: str) -> None:
+    """ValueError unless the text can say where numbers come from."""
     if not 1 <= len(source.strip()) <= MAX_SOURCE:
         raise ValueError(f"source must say in 1 to {MAX_SOURCE} characters where the numbers come from")
 
@@ -55,7 +56,7 @@ class Cycles:
     dual_issue: bool = False
 
     def __post_init__(self) -> None:
-        _named(self.source)
+        named(self.source)
         if not 1_000 <= self.clock_hz <= 10**10:
             raise ValueError(f"clock_hz {self.clock_hz} is out of range")
         for entry in fields(self):
@@ -74,7 +75,7 @@ class Energy:
     volts: float
 
     def __post_init__(self) -> None:
-        _named(self.source)
+        named(self.source)
         for name, value, limit in (
             ("microamperes_per_megahertz", self.microamperes_per_megahertz, 1e5),
             ("volts", self.volts, 100.0),

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from octavo.errors import OctavoError
 from octavo.num.formats import FORMATS as KNOWN
 from octavo.num.options import OPTIONS
+from octavo.targets.accelerator import Accelerator, Limits
 from octavo.targets.architecture import ARCHITECTURES
 from octavo.targets.cost import Cycles, Energy
 
@@ -89,7 +90,8 @@ class Target:
     ``features`` are the instruction sets for which there are kernels, the preferred first.
     ``costs`` are cycles a multiply-accumulate by the option of a layer (int8, 16x8, int4 ...), and those of an element
     that a Requantize converts (requantize). They weigh formats; ``cycles`` and ``energy`` are what ``octavo profile``
-    estimates with, or None where nothing is known.
+    estimates with, or None where nothing is known. A target with an ``accelerator`` is one that ``octavo check``
+    measures networks by, and for which Octavo writes no C.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Target:
     costs: Mapping[str, float] = field(default_factory=lambda: COSTS, hash=False)
     cycles: Cycles | None = None
     energy: Energy | None = None
+    accelerator: Accelerator | None = None
 
     def __post_init__(self) -> None:
         for name, cycles in self.costs.items():
@@ -125,6 +128,17 @@ class Target:
             _one_of("features", name, FEATURES)
         if self.energy is not None and self.cycles is None:
             raise ValueError("energy is of a cycle: it needs the table cycles")
+        if self.accelerator is not None and (self.board, self.cycles, self.features) != (None, None, ()):
+            raise ValueError("accelerator goes with none of board, cycles and features: no C is written for it")
+
+    def require_code(self) -> None:
+        """OctavoError when Octavo writes no code for this target."""
+        if self.accelerator is not None:
+            raise OctavoError(
+                f"target {self.name}",
+                "is an accelerator, for which Octavo writes no C",
+                "octavo check tells how a network fits it; octavo quantize writes .tflite and ONNX for its own tools.",
+            )
 
 
 def available_targets() -> tuple[str, ...]:
@@ -136,10 +150,11 @@ def available_targets() -> tuple[str, ...]:
 def load_target(name: str | Path) -> Target:
     """A target by name, or from a TOML file of the user's. OctavoError lists what is allowed."""
     text, content = str(name), target_text(name)
+    remedy = "Correct the file; docs/targets.md lists the keys, docs/check.md those of an accelerator."
     try:
         return _build(tomllib.loads(content))
     except (ValueError, TypeError, RecursionError) as error:
-        raise OctavoError(f"target {text}", str(error), "Correct the file; docs/targets.md lists the keys.") from error
+        raise OctavoError(f"target {text}", str(error), remedy) from error
 
 
 def target_text(name: str | Path) -> str:
@@ -156,7 +171,12 @@ def target_text(name: str | Path) -> str:
     raise OctavoError(f"target {text}", "is unknown", f"Use one of {known}, or the path of a .toml file.")
 
 
-_TABLES: Mapping[str, type] = {"arithmetic": Arithmetic, "board": Board, "cycles": Cycles, "energy": Energy}
+_TABLES: Mapping[str, type] = {
+    "arithmetic": Arithmetic,
+    "board": Board,
+    "cycles": Cycles,
+    "energy": Energy,
+}
 
 
 def _build(document: Mapping[str, Any]) -> Target:
@@ -164,9 +184,31 @@ def _build(document: Mapping[str, Any]) -> Target:
     for name, kind in _TABLES.items():
         if name in values:
             values[name] = kind(**_checked(name, values[name], kind))
-    if not isinstance(values.get("costs", {}), Mapping):
-        raise ValueError("costs must be a table")
+    if "accelerator" in values:
+        values["accelerator"] = _accelerator(values["accelerator"])
+    _tables(values, "costs")
     return Target(**values)
+
+
+def _accelerator(table: Any) -> Accelerator:
+    values = _checked("accelerator", table, Accelerator)
+    _tables(values, "operators", "units", "speed")
+    limits = {}
+    for name, entry in values["operators"].items():
+        try:
+            limits[name] = Limits(**_checked(name, entry, Limits))
+        except ValueError as error:
+            raise ValueError(f"accelerator.operators.{name}: {error}") from error
+    try:
+        return Accelerator(**{**values, "operators": limits})
+    except ValueError as error:
+        raise ValueError(f"accelerator: {error}") from error
+
+
+def _tables(values: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if not isinstance(values.get(name, {}), Mapping):
+            raise ValueError(f"{name} must be a table")
 
 
 def _checked(what: str, table: Any, kind: type) -> dict[str, Any]:

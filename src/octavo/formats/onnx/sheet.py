@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
-from octavo.num.qparams import PerChannel, QParams
+from octavo.num.qparams import PerChannel
 from octavo.ops.linear import bias_scale, half_bias, quantize_bias
 
 __all__ = ["Sheet", "axis_order", "is_trivial"]
@@ -32,12 +32,14 @@ def is_trivial(shape: Sequence[int], perm: Sequence[int]) -> bool:
 
 
 class Sheet:
-    """Collects what is written; ``names`` maps our values to the ONNX names that consumers read."""
+    """Collects what is written; ``names`` maps our values to the ONNX names that consumers read.
 
-    def __init__(self, quantized: Quantized) -> None:
+    Without ``quantized`` everything is float: constants as they are, activations without an encoding.
+    """
+
+    def __init__(self, graph: Graph, quantized: Quantized | None = None) -> None:
         self.quantized = quantized
-        self.graph: Graph = quantized.graph
-        self.qparams = quantized.plan.qparams
+        self.graph = graph
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self.names: dict[str, str] = {}
@@ -75,11 +77,15 @@ class Sheet:
             return name
         return self.put("Transpose", [name], f"{hint}.transposed", perm=list(perm))
 
-    def encode(self, name: str, encoding: QParams, hint: str) -> str:
-        """QuantizeLinear and DequantizeLinear with an activation's encoding; for float16 a Cast there and back.
+    def encode(self, name: str, hint: str) -> str:
+        """``name`` with the encoding of our activation ``hint``; itself where everything is float.
 
-        What QuantizeLinear would not clamp, a Clip does before.
+        QuantizeLinear and DequantizeLinear, for float16 a Cast there and back. What QuantizeLinear would not clamp, a
+        Clip does before.
         """
+        if self.quantized is None:
+            return name
+        encoding = self.quantized.plan.qparams[hint]
         if encoding.narrow:
             ends = encoding.dequantize(np.array(encoding.limits)).astype(np.float32)
             limits = [
@@ -110,10 +116,14 @@ class Sheet:
         return self.transpose(self.names[name], np.argsort(order).tolist(), name)
 
     def weights(self, name: str, perm: Sequence[int], shape: Sequence[int] | None = None) -> str:
-        """A quantized constant, transposed by ``perm`` (then reshaped, if per tensor), dequantized by a node."""
+        """A constant, transposed by ``perm`` (then reshaped, if per tensor); a node dequantizes a quantized one."""
         key = ("weights", name, tuple(perm), None if shape is None else tuple(shape))
+        if key not in self._dequantized and self.quantized is None:
+            array = self.graph.consts[name].transpose(perm).astype(np.float32)
+            self._dequantized[key] = self.constant(array if shape is None else array.reshape(tuple(shape)), name)
         if key not in self._dequantized:
-            encoding = self.qparams[name]
+            assert self.quantized is not None
+            encoding = self.quantized.plan.qparams[name]
             integers = self.quantized.integers(name).transpose(perm)
             integers = integers if shape is None else integers.reshape(tuple(shape))
             if encoding.dtype == "float16":
@@ -130,9 +140,11 @@ class Sheet:
         return self._dequantized[key]
 
     def bias(self, node: Node) -> str:
-        """The int32 bias of a convolution or fully connected layer, dequantized by a node."""
-        x, w = self.qparams[node.inputs[0]], self.qparams[node.inputs[1]]
+        """The bias of a convolution or fully connected layer; an int32 one is dequantized by a node."""
         name = node.inputs[2]
+        if self.quantized is None:
+            return self.weights(name, (0,))
+        x, w = (self.quantized.plan.qparams[value] for value in node.inputs[:2])
         if x.dtype == "float16":
             return self.constant(half_bias(self.quantized.bias(name)).astype(np.float32), name)
         integers = quantize_bias(self.quantized.bias(name), x, w, node.source or node.name)

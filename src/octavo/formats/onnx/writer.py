@@ -1,8 +1,8 @@
-"""Writes a quantized network as ONNX in QDQ form: float operators between QuantizeLinear and DequantizeLinear.
+"""Writes a network as ONNX: a float one as it is, a quantized one in QDQ form.
 
-Weights are int8 (per channel) and biases int32, each dequantized by a node; every activation is quantized and
-dequantized with its encoding. The inputs and outputs are the user's: float, in the order of the model that was read,
-with a dynamic batch.
+QDQ is float operators between QuantizeLinear and DequantizeLinear. Weights are int8 (per channel) and biases int32,
+each dequantized by a node; every activation is quantized and dequantized with its encoding. The inputs and outputs are
+the user's: float, in the order of the model that was read, with a dynamic batch.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from onnx import TensorProto, ValueInfoProto, checker, helper
 from octavo.errors import OctavoError
 from octavo.formats.onnx.emission import EMIT
 from octavo.formats.onnx.sheet import Sheet, axis_order
+from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
 
-__all__ = ["write_onnx_qdq"]
+__all__ = ["write_onnx", "write_onnx_qdq"]
 
 _OPSET = 18
 _IR_VERSION = 8
@@ -24,7 +25,7 @@ _IR_VERSION = 8
 
 def write_onnx_qdq(quantized: Quantized) -> bytes:
     """The .onnx file of a quantized network."""
-    graph, sheet = quantized.graph, Sheet(quantized)
+    graph = quantized.graph
     wide = [name for name in graph.activations() if quantized.plan.qparams[name].dtype == "int16"]
     if wide:
         raise OctavoError(
@@ -32,6 +33,16 @@ def write_onnx_qdq(quantized: Quantized) -> bytes:
             f"is {quantized.plan.qparams[wide[0]].dtype}, which QuantizeLinear of opset {_OPSET} does not have",
             "Quantize all layers as int8 for ONNX, or use the .tflite.",
         )
+    return _written(Sheet(graph, quantized))
+
+
+def write_onnx(graph: Graph) -> bytes:
+    """The .onnx file of a float network."""
+    return _written(Sheet(graph))
+
+
+def _written(sheet: Sheet) -> bytes:
+    graph = sheet.graph
     inputs = [_input(sheet, name) for name in graph.inputs]
     for node in graph.nodes:
         if type(node.op) not in EMIT:
@@ -40,7 +51,7 @@ def write_onnx_qdq(quantized: Quantized) -> bytes:
             )
         value = EMIT[type(node.op)](sheet, node, node.op)
         output = node.outputs[0]
-        sheet.names[output] = sheet.encode(value, sheet.qparams[output], output)
+        sheet.names[output] = sheet.encode(value, output)
     outputs = [_output(sheet, name) for name in graph.outputs]
     body = helper.make_graph(sheet.nodes, graph.name, inputs, outputs, sheet.initializers)
     model = helper.make_model(
@@ -63,7 +74,7 @@ def _input(sheet: Sheet, name: str) -> ValueInfoProto:
     shape = sheet.graph.types[name].shape
     layout = sheet.graph.layouts.get(name, tuple(range(len(shape))))
     ours = sheet.transpose(name, [layout[axis] for axis in axis_order(len(shape))], name)
-    sheet.names[name] = sheet.encode(ours, sheet.qparams[name], name)
+    sheet.names[name] = sheet.encode(ours, name)
     user = [0] * len(shape)
     for axis, source in enumerate(layout):
         user[source] = shape[axis]
