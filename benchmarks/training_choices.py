@@ -22,7 +22,7 @@ from octavo.train import Oscillations, Trainable, dampening, trainable
 
 __all__ = ["main"]
 
-JUDGED, EPOCHS = 2000, 4
+JUDGED, EPOCHS = 2000, 2
 HALF = 50_000 // BATCH // 2
 INT3 = FORMATS["int4"].with_weights(bits=3)
 
