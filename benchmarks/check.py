@@ -11,6 +11,7 @@ from octavo import api
 from octavo.cli.check import find_support, vela_of
 from octavo.ir.graph import Graph
 from octavo.npu import Findings, adapt, align, check
+from octavo.npu.align import trimmed_cycles
 from octavo.npu.vela import has_vela
 from octavo.targets import Target, available_targets, load_target
 
@@ -97,7 +98,7 @@ def _reasons(said: dict[tuple[str, str], list[str]]) -> None:
 def _aligned(graphs: dict[str, Graph]) -> None:
     """Channels beside the multiple, padded; and what trimming would save."""
     print("\n| target | network | padded sets | weights | padded | dead channels | constant | cycles | "
-          "saved by trimming | weight energy it loses, at most |")  # fmt: skip
+          "trimmed | weight energy it loses, at most |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
     for target in ("npu-16x16", "npu-32x32"):
         for name, graph in graphs.items():
@@ -105,11 +106,11 @@ def _aligned(graphs: dict[str, Graph]) -> None:
             found, aligned = check(graph, support), align(graph, support)
             rows = [row for row in found.channels if row.trim]
             wide = check(aligned.graph, support).weight_bytes
-            saved, lost = sum(row.saved_cycles for row in rows), max((row.share for row in rows), default=0.0)
+            lost = max((row.share for row in rows), default=0.0)
             dead, constant = (sum(getattr(row, key) for row in found.channels) for key in ("dead", "constant"))
-            cycles = sum(layer.cost.array_cycles or 0 for layer in found.layers)
+            cycles, trimmed = trimmed_cycles(graph, support)
             print(f"| {target} | {NAMES[name]} | {len(aligned.added)} | {found.weight_bytes:,} | {wide:,} | {dead} | "
-                  f"{constant} | {cycles:,} | {saved:,} | {100 * lost:.2f} % |", flush=True)  # fmt: skip
+                  f"{constant} | {cycles:,} | {trimmed:,} | {100 * lost:.2f} % |", flush=True)  # fmt: skip
 
 
 def _vela(graphs: dict[str, Graph]) -> None:

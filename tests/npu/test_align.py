@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from machines import machine
 
+from octavo import api
 from octavo.ir.build import GraphBuilder
 from octavo.ir.graph import Graph, TensorType
-from octavo.npu import align
-from octavo.npu.align import channel_report
+from octavo.npu import align, check
+from octavo.npu.align import _strengths, channel_report, trimmed_cycles
 from octavo.npu.channels import channel_sets
 from octavo.ops import (
     Add,
@@ -31,6 +32,7 @@ from octavo.ops import (
 )
 from octavo.passes.proof import difference
 from octavo.targets import Limits
+from tests.oracles.data import data_path
 
 SUPPORT = machine({"Conv2D": Limits()})
 MULTIPLE = 8  # of 4 inputs and 8 outputs
@@ -154,3 +156,27 @@ def test_leaving_out_what_is_called_dead_changes_nothing() -> None:
     y = net.add(Conv2D(activation=RELU), [x, net.const(consts[0][keep], "w"), net.const(consts[1][keep], "b")], "first")
     y = net.add(Conv2D(), [y, net.const(consts[2][..., keep], "w2"), net.const(consts[3], "b2")], "second")
     assert max(difference(graph, net.finish([y])).values()) < 1e-6
+
+
+def test_trimming_all_sets_at_once() -> None:
+    before, after = trimmed_cycles(chain([1], [4, 7], -0.5), SUPPORT)
+    # 16 places: 1 by 2 and 3 by 1 passes; with 8 channels in between 1 by 1 and 2 by 1.
+    assert (before, after) == (16 * (2 + 3), 16 * (1 + 2))
+    graph = align(network(), SUPPORT).graph
+    support = machine(dict.fromkeys(("Conv2D", "DepthwiseConv2D", "FullyConnected"), Limits()))
+    whole = sum(row.cost.array_cycles or 0 for row in check(graph, support).layers)
+    assert trimmed_cycles(graph, support)[0] == whole
+
+
+def test_the_dead_channels_of_a_real_network_reach_nothing() -> None:
+    graph = api.load(data_path("mlperf_tiny/mobilenetv1_vww_float.tflite"))
+    assert isinstance(graph, Graph)
+    consts, count = dict(graph.consts), 0
+    for entry in channel_sets(graph):
+        dead = _strengths(graph, entry)[1]
+        count += int(dead.sum())
+        for node in entry.readers:
+            weights = consts[node.inputs[1]].copy()
+            weights[..., np.tile(dead, weights.shape[-1] // entry.channels)] = 0
+            consts[node.inputs[1]] = weights
+    assert count > 500 and max(difference(graph, graph.with_(consts=consts)).values()) < 1e-6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from octavo.passes.links import by_channel
 from octavo.passes.proof import prove
 from octavo.targets import Accelerator
 
-__all__ = ["Aligned", "Channels", "align", "channel_report"]
+__all__ = ["Aligned", "Channels", "align", "channel_report", "trimmed_cycles"]
 
 Vector = NDArray[np.float64]
 # Of squared weights: float32 resolves 2^-24.
@@ -134,18 +134,25 @@ def channel_report(graph: Graph, support: Support) -> list[Channels]:
         extra, none = entry.channels % multiple, int(dead.sum())
         if not extra and not none and not constant.any():
             continue
-        trim = 0 if entry.held else _trimmed(entry.channels, none, multiple)
+        trim = _trimmed(entry, dead, multiple)
         share = float(np.sort(strength)[:trim].sum() / strength.sum()) if strength.any() else 0.0
-        saved = _saved(graph, entry, trim, accelerator) if accelerator is not None else 0
+        saved = 0
+        if accelerator is not None:
+            nodes, removed = [*entry.writers, *entry.inside, *entry.readers], _removed(entry, trim)
+            nodes = list({node.name: node for node in nodes}.values())
+            saved = _cycles(graph, accelerator, nodes, {}) - _cycles(graph, accelerator, nodes, removed)
         padded = entry.channels + -entry.channels % multiple
         fixed = int(constant.sum())
         rows.append(Channels(entry.source, entry.channels, padded, none, fixed, trim, saved, share, entry.held))
     return rows
 
 
-def _trimmed(channels: int, dead: int, multiple: int) -> int:
+def _trimmed(entry: ChannelSet, dead: NDArray[np.bool_], multiple: int) -> int:
     """How many channels would go: as many dead ones as make a multiple of the rest, or those above a multiple."""
-    kept = max(-(-(channels - dead) // multiple), 1) * multiple
+    channels = entry.channels
+    if entry.held:
+        return 0
+    kept = max(-(-(channels - int(dead.sum())) // multiple), 1) * multiple
     if kept < channels:
         return channels - kept
     return channels % multiple if channels > multiple else 0
@@ -190,20 +197,29 @@ def _after(node: Node, bias: Array) -> Array:
     return np.clip(bias, clip.minimum, clip.maximum)
 
 
-def _saved(graph: Graph, entry: ChannelSet, trim: int, array: Accelerator) -> int:
-    """Cycles of the array that the layers at the set would not take."""
-    saved = 0
-    touched = {node.name: node for node in (*entry.writers, *entry.readers, *entry.inside)}
-    for node in touched.values() if trim else ():
+def _removed(entry: ChannelSet, trim: int) -> dict[str, int]:
+    """Of each value, how much shorter its last axis would be."""
+    return {value: trim * repeat for value, repeat in entry.repeats.items()}
+
+
+def _cycles(graph: Graph, array: Accelerator, nodes: Iterable[Node], removed: Mapping[str, int]) -> int:
+    """Cycles of the array for some nodes, without the channels that are removed."""
+    total = 0
+    for node in nodes:
         shape = layer_shape(graph, node)
-        if shape is None:
-            continue
-        fewer = shape
-        if node in entry.readers:
-            fewer = replace(fewer, inputs=fewer.inputs - trim * entry.repeats[node.inputs[0]])
-        if node in entry.writers:
-            fewer = replace(fewer, outputs=fewer.outputs - trim)
-        if node in entry.inside:
-            fewer = replace(fewer, groups=fewer.groups - trim)
-        saved += array_cycles(array, shape) - array_cycles(array, fewer)
-    return saved
+        before, after = removed.get(node.inputs[0], 0), removed.get(node.outputs[0], 0)
+        if shape is not None and ends(graph, node):
+            shape = replace(shape, inputs=shape.inputs - before, outputs=shape.outputs - after)
+        elif shape is not None and before:
+            shape = replace(shape, groups=shape.groups - before)
+        total += array_cycles(array, shape) if shape is not None else 0
+    return total
+
+
+def trimmed_cycles(graph: Graph, support: Support) -> tuple[int, int]:
+    """Cycles of the array as the network is, and with all sets trimmed at once as ``channel_report`` says."""
+    array, removed = support.target.accelerator, dict[str, int]()
+    assert array is not None
+    for entry in channel_sets(graph):
+        removed |= _removed(entry, _trimmed(entry, _strengths(graph, entry)[1], multiple_of(support)))
+    return _cycles(graph, array, graph.nodes, {}), _cycles(graph, array, graph.nodes, removed)
