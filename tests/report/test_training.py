@@ -39,7 +39,7 @@ def story(kept: int = 2) -> dict[str, Any]:
     }
     return {
         "judged_by": 70, "score": "agreement", "float_accuracy": None, "before": 0.4, "epochs": epochs, "kept": kept,
-        "history": history,
+        "history": history, "simulation": {"samples": 70, "differing": 0.004, "steps": 1},
     }  # fmt: skip
 
 
@@ -59,7 +59,8 @@ def test_the_kept_epoch_is_told() -> None:
     section = training({"finetuning": story()})
     assert section is not None
     (said,) = (block.text for block in section.blocks if isinstance(block, Text))
-    assert said == "Epoch 2 of 3 was kept: agreement 40.00% before training, 52.00% after it."
+    assert said.startswith("Epoch 2 of 3 was kept: agreement 40.00% before training, 52.00% after it.")
+    assert said.endswith("Training saw 0.40% of the outputs otherwise than the integers are.")
     epochs, layers = (block for block in section.blocks if isinstance(block, Table))
     assert [row[0] for row in epochs.rows] == ["before", "1", "2, kept", "3"] and list(epochs.strong) == [2]
     assert len(layers.rows) == LAYERS and layers.rows[9] == ("layer 9", "1.18", "0.55 to 1.45", "4.50%", "0.00%")

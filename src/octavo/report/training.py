@@ -41,7 +41,8 @@ def _summary(story: Mapping[str, Any]) -> str:
     before = f"{story['score']} {share(story['before'])}"
     if not kept:
         return f"{count} epochs brought nothing: the network is the one before training, with {before}."
-    return f"Epoch {kept} of {count} was kept: {before} before training, {share(_kept(story))} after it."
+    apart = f"Training saw {share(story['simulation']['differing'])} of the outputs otherwise than the integers are."
+    return f"Epoch {kept} of {count} was kept: {before} before training, {share(_kept(story))} after it. {apart}"
 
 
 def _kept(story: Mapping[str, Any]) -> float:
