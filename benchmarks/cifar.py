@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 import octavo
@@ -44,8 +45,12 @@ class Case:
 
     @cached_property
     def graph(self) -> Graph:
-        """The float network."""
-        found = octavo.load(self.folder / "model.onnx")
+        """The float network, with what its batch norms know."""
+        from train import NETWORKS, SIDE  # type: ignore[import-not-found]
+
+        network = NETWORKS[self.folder.name]()
+        network.load_state_dict(load_file(self.folder / "weights.safetensors"))
+        found = octavo.load(network.eval(), torch.zeros(1, 3, SIDE, SIDE))
         assert isinstance(found, Graph)
         return found
 

@@ -113,6 +113,12 @@ class Trainable(nn.Module):
         shares = {} if self.budget is None else self.budget.shares()
         kept = [layer for layer in layers if batch_norm == "keep" and layer.bias in graph.moments]
         kept = [layer for layer in kept if layer.weight not in still]
+        if batch_norm == "keep" and not kept:
+            raise OctavoError(
+                graph.name,
+                "has no batch norm to keep: no layer that trains had one, or the file has them folded already",
+                'Train with batch_norm="fold", or load the network from torch or from a file with its batch norms.',
+            )
         self._layers = {layer.node.outputs[0]: layer for layer in layers}
         # A weight or bias that several layers share is one.
         weights = {layer.weight: layer for layer in layers}
