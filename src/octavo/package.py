@@ -83,7 +83,9 @@ def export(
     trimmed, found, layers, program = planned.trimmed, planned.strips, planned.layers, planned.code
     streaming, arena = planned.streaming, planned.arena
     check_fit(program, arena, chosen, streaming, found.model if found else trimmed.model)
-    macs = {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
+    # Copies into a joined image are nodes of the program alone, and multiply nothing.
+    macs = {node.name: 0 for node in program.graph.nodes}
+    macs |= {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
     shared = shared_calls(program.graph, _by_call(layers, macs), optimize)
     library = emit(program, arena, name, _golden(model), shared, streaming)
     library |= package_files(name, __version__, library)
