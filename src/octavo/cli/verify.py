@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
 from octavo.analysis.compare import quantize_inputs
@@ -16,9 +15,8 @@ from octavo.cli.commands import samples_of
 from octavo.cli.document import emit
 from octavo.cli.progress import progress
 from octavo.ir.graph import Array
-from octavo.num.qparams import integer_limits
 from octavo.quant.observe import as_inputs
-from octavo.verify import Verification, verify_build, write_firmware
+from octavo.verify import Verification, random_inputs, verify_build, write_firmware
 
 __all__ = ["verify_folder", "write_board_files"]
 
@@ -46,21 +44,12 @@ def verify_folder(
 
 
 def _inputs(build: Build, data: Path | None, samples: int, config: Path | None) -> dict[str, Array]:
-    """Integers [N, ...] by input: of the data, or random ones, which reach more of a kernel's cases."""
-    graph = build.model.graph
-    if data is not None:
-        dataset = samples_of(data, config)
-        return quantize_inputs(build.model, as_inputs(graph, dataset.some(min(samples, len(dataset))).inputs))
-    rng = np.random.default_rng(0)
-    found: dict[str, Array] = {}
-    for name in graph.inputs:
-        type_ = graph.types[name]
-        shape = (samples, *type_.shape[1:])
-        if type_.dtype == "float16":
-            found[name] = rng.normal(size=shape).astype(np.float16)
-        else:
-            found[name] = rng.integers(*integer_limits(type_.dtype), shape, endpoint=True).astype(type_.dtype)
-    return found
+    """Integers [N, ...] by input: of the data, or random ones."""
+    if data is None:
+        return random_inputs(build, samples)
+    dataset = samples_of(data, config)
+    chosen = dataset.some(min(samples, len(dataset))).inputs
+    return quantize_inputs(build.model, as_inputs(build.model.graph, chosen))
 
 
 def _document(result: Verification) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from octavo.device.probe import on_emulated_board, on_host
 from octavo.errors import OctavoError
 from octavo.files import GENERATOR, MARKER, replace_folder
 from octavo.ir.graph import Array
+from octavo.num.qparams import integer_limits
 from octavo.program import Program, program_of
 from octavo.run.integer_run import integer_run
 from octavo.timeline import arena_rows
@@ -29,7 +30,7 @@ from octavo.verify.static import altered_files, moved_values, plan_fault
 from octavo.verify.taps import Place, calls_of, hidden_values, places_of, taps_of
 from octavo.verify.walk import Stop, Walk
 
-__all__ = ["verify_build", "write_firmware"]
+__all__ = ["random_inputs", "verify_build", "write_firmware"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,20 @@ def verify_build(
         monitor = Monitor(link, seconds)
         _check_model(subject, monitor)
         return _verified(subject, monitor, where, inputs, progress)
+
+
+def random_inputs(build: Build, samples: int, seed: int = 0) -> dict[str, Array]:
+    """Integers [N, ...] by input, of the whole range; float16 around 1, of both signs."""
+    rng, graph = np.random.default_rng(seed), build.model.graph
+    found: dict[str, Array] = {}
+    for name in graph.inputs:
+        type_ = graph.types[name]
+        shape = (samples, *type_.shape[1:])
+        if type_.dtype == "float16":
+            found[name] = rng.normal(size=shape).astype(np.float16)
+        else:
+            found[name] = rng.integers(*integer_limits(type_.dtype), shape, endpoint=True).astype(type_.dtype)
+    return found
 
 
 def write_firmware(build: Build, folder: Path) -> None:
