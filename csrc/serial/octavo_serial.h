@@ -9,7 +9,7 @@
  *         octavo_serial_serve(&wakeword_serial, stack_bottom, stack_top);
  *     }
  *
- * wakeword_serial is in the generated wakeword_serial.c. One model, no interrupts needed, about 600 bytes of RAM.
+ * wakeword_serial is in the generated wakeword_serial.c. One model, no interrupts needed, about 900 bytes of RAM.
  */
 #ifndef OCTAVO_SERIAL_H
 #define OCTAVO_SERIAL_H

@@ -466,7 +466,8 @@ def verified(build: Build, result: Verification) -> None:
     for note in result.notes:
         _CONSOLE.print(f"note: {note}", style="yellow")
     if result.repeated:
-        _CONSOLE.print(f"note: {result.repeated} messages had to be sent again", style="yellow")
+        many = f"{result.repeated} message{'s' if result.repeated > 1 else ''}"
+        _CONSOLE.print(f"note: {many} had to be sent again", style="yellow")
     if result.ok:
         _CONSOLE.print(f"{result.compared:,} values compared: all bits agree", style="green")
 

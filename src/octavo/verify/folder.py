@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from octavo.verify.causes import Evidence, likely_causes
 from octavo.verify.result import Cause, Divergence, Layer, Verification
 from octavo.verify.static import altered_files, moved_values, plan_fault
 from octavo.verify.taps import Place, calls_of, hidden_values, places_of, taps_of
-from octavo.verify.walk import Stop, Walk
+from octavo.verify.walk import Stop, Walk, byte_order
 
 __all__ = ["random_inputs", "verify_build", "write_firmware"]
 
@@ -198,9 +197,10 @@ def _expected(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]
 def _stale(subject: _Subject, monitor: Monitor) -> dict[str, bool]:
     """Constants of the device that are not the program's: by value, whether their bytes are merely swapped."""
     wrong: dict[str, bool] = {}
-    big = monitor.greeting.order == "big"
     for index, constant in enumerate(subject.held):
-        right, other = (constant.swapped, constant.data) if big else (constant.data, constant.swapped)
+        right, other = (
+            (constant.swapped, constant.data) if byte_order(monitor) == ">" else (constant.data, constant.swapped)
+        )
         if not monitor.equals(ARENA + 1 + index, 0, right):
             swapped = right != other and monitor.equals(ARENA + 1 + index, 0, other)
             wrong |= dict.fromkeys(constant.values, swapped)
@@ -227,9 +227,11 @@ def _divergence(
         0 < size <= used, witness,
     )  # fmt: skip
     causes = tuple(Cause(kind, text) for kind, text in likely_causes(evidence))
-    order: Literal["<", ">"] = ">" if monitor.greeting.order == "big" else "<"
     place = (0, *seen.first)
-    got, right = seen.tap.array(seen.data, order)[place], expected[seen.tap.value].reshape(seen.tap.shape)[place]
+    got, right = (
+        seen.tap.array(seen.data, byte_order(monitor))[place],
+        expected[seen.tap.value].reshape(seen.tap.shape)[place],
+    )
     call = evidence.call
     name, kernel = (call.node.name, call.kernel) if call else ("", "")
     return Divergence(

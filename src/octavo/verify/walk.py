@@ -13,7 +13,7 @@ from octavo.errors import OctavoError
 from octavo.ir.graph import Array
 from octavo.verify.taps import Call, Tap
 
-__all__ = ["Seen", "Stop", "Walk"]
+__all__ = ["Seen", "Stop", "Walk", "byte_order"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Walk:
     ) -> Stop | None:
         """One sample from mark to mark, up to ``last``. ``at(mark, ticks, compared)`` is called at each."""
         offsets = {tap.value: tap.offset for tap in self.taps}
-        monitor.start({offsets[name]: _bytes(expected[name]) for name in self.inputs})
+        order = byte_order(monitor)
+        monitor.start({offsets[name]: _bytes(expected[name], order) for name in self.inputs})
         for mark in range((len(self.calls) if last is None else last) + 1):
             try:
                 ticks = monitor.run_to(mark)
@@ -90,19 +91,23 @@ class Walk:
         return None
 
 
+def byte_order(monitor: Monitor) -> Literal["<", ">"]:
+    """How numpy writes the device's order of bytes."""
+    return ">" if monitor.greeting.order == "big" else "<"
+
+
 def compare(monitor: Monitor, tap: Tap, expected: Array) -> Seen | None:
     """None when the device holds the value. Only what is wrong, or lies among others' bytes, crosses the line."""
-    if tap.pixel == tap.stride and monitor.greeting.order == "little":
-        if monitor.equals(ARENA, tap.offset, _bytes(expected)):
-            return None
+    order = byte_order(monitor)
+    if tap.pixel == tap.stride and monitor.equals(ARENA, tap.offset, _bytes(expected, order)):
+        return None
     data = monitor.read(ARENA, tap.offset, tap.extent)
-    order: Literal["<", ">"] = ">" if monitor.greeting.order == "big" else "<"
     wrong = _bits(tap.array(data, order)) != _bits(expected.reshape(tap.shape))
     return Seen(tap, data, wrong) if wrong.any() else None
 
 
-def _bytes(array: Array) -> bytes:
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+def _bytes(array: Array, order: Literal["<", ">"]) -> bytes:
+    return np.ascontiguousarray(array, array.dtype.newbyteorder(order)).tobytes()
 
 
 def _bits(array: Array) -> Array:
