@@ -11,11 +11,13 @@ import pytest
 
 from octavo import program
 from octavo.build import Build
+from octavo.errors import OctavoError
 from octavo.ir.graph import Array
 from octavo.package import export
 from octavo.verify import Verification, random_inputs, verify_build
 from tests.lower.test_interleave import joined
 from tests.oracles.device import require_device
+from tests.test_strips import network as strips_network
 from tests.verify.conftest import Spoil
 
 MEAN = "octavo/dsp/mean_s8_dsp.h"
@@ -160,3 +162,32 @@ def test_a_wrong_pixel_among_other_channels(tmp_path: Path) -> None:
     )
     assert found.element[:2] == (height - 1, width - 1) and found.different <= channels
     assert found.elements == height * width * channels
+
+
+def test_an_output_moved_over_its_own_input(spoil: Spoil, inputs: dict[str, Array]) -> None:
+    moved = spoil(("model.c", "model_data_c_stream, AT(0),", "model_data_c_stream, AT(300),"))
+    result = verified(moved, inputs, "host")
+    assert kinds(result)[0] == "overlapping buffers"
+    found = result.divergence
+    assert found is not None and (found.layer, found.value) == ("c", "c")
+    text = found.causes[0].text
+    assert "the C of c has c at byte 300 of the arena, the plan at 0; placed so, values image, c" in text
+
+
+def test_a_fault_names_its_layer(spoil: Spoil, inputs: dict[str, Array]) -> None:
+    rest = "const int32_t rest = p->inner % 4;"
+    fault = "(void)*(volatile const int8_t *)0xE0200000u;\n    "
+    with pytest.raises(OctavoError, match="in mean: the program ended with 70: fault"):
+        verified(spoil((MEAN, rest, fault + rest)), inputs, "cortex-m4")
+
+
+def test_a_kernel_inside_of_strips(tmp_path: Path) -> None:
+    """Values between strips are never whole: what the strips make is what differs."""
+    build = export(strips_network.__wrapped__(), tmp_path / "b", "wide", "cortex-m4", strips=True)
+    kernel = build.c_dir / "src/octavo/dsp/depthwise_conv2d_s8_dsp.h"
+    text = kernel.read_text()
+    assert text.count("octavo_dsp_finish(") >= 1
+    kernel.write_text(text.replace("octavo_dsp_finish(", "octavo_dsp_finish(128 + ", 1))
+    found = verify_build(build, random_inputs(build, 1), "host").divergence
+    assert found is not None and found.kernel == "strips" and found.source.startswith("first to ")
+    assert [cause.kind for cause in found.causes] == ["broken kernel"]

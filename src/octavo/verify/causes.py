@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from octavo.ir.graph import Array
-from octavo.verify.taps import Call, Place, Tap
+from octavo.verify.taps import Call, Place
 from octavo.verify.walk import Seen, Stop
 
 __all__ = ["Evidence", "likely_causes"]
@@ -20,12 +20,12 @@ class Evidence:
 
     ``arena`` is the device's whole arena at that moment. ``stale`` has the arrays of constants that are wrong, and
     whether their bytes are merely swapped. ``moved`` has, for each call, values that the folder's C places elsewhere
-    than its plan: name, planned and real offset. ``witness`` is the Divergence's.
+    than its plan: name, planned and real offset. ``plan_fault`` is what the planner's rules say against the plan,
+    ``moved_fault`` against the places of the last call in the C. ``witness`` is the Divergence's.
     """
 
     stop: Stop
     calls: Sequence[Call]
-    taps: Sequence[Tap]
     places: Mapping[str, Place]
     expected: Mapping[str, Array]
     arena: bytes
@@ -33,6 +33,7 @@ class Evidence:
     moved: Mapping[int, Sequence[tuple[str, int, int]]]
     altered: Sequence[str]
     plan_fault: str
+    moved_fault: str
     stack_overflowed: bool
     witness: str
 
@@ -49,7 +50,7 @@ class Evidence:
 
 def likely_causes(evidence: Evidence) -> list[tuple[str, str]]:
     """(kind, text) of each rule that speaks, the likeliest first; never none."""
-    rules = (_byte_order, _stale, _input, _overwritten, _stack, _misplaced, _plan, _witness)
+    rules = (_stack, _byte_order, _stale, _input, _overwritten, _misplaced, _plan, _witness)
     found = [cause for rule in rules if (cause := rule(evidence)) is not None]
     return found or [("unknown", f"{evidence.stop.seen.tap.value} differs after {evidence.where}")]
 
@@ -144,14 +145,9 @@ def _misplaced(e: Evidence) -> tuple[str, str] | None:
         said.append(f"{found[0].tap.value} lies right at byte {found[1]:,}, the plan says {found[0].tap.offset:,}")
     if not said:
         return None
-    for start, end, text in _written(e):
-        for tap in e.taps:
-            meets = start < tap.offset + tap.extent and tap.offset < end
-            if meets and tap.value in e.call.node.inputs and tap.value not in e.call.node.outputs:
-                planned = e.places[e.call.node.outputs[0]]
-                if not (planned.offset < tap.offset + tap.extent and tap.offset < planned.end):
-                    said.append(f"there {text} lies over {tap.value}, which it reads")
-    kind = "overlapping buffers" if len(said) > 1 else "misplaced value"
+    if e.moved_fault:
+        said.append(f"placed so, {e.moved_fault}")
+    kind = "overlapping buffers" if "overlap" in e.moved_fault else "misplaced value"
     return kind, "; ".join(said)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -221,9 +221,12 @@ def _divergence(
     used, size = monitor.stack()
     witness = "none" if where == "host" else _witness(subject, stop, expected)
     moved = moved_values(subject.build, subject.program, walk.calls, subject.places)
-    fault = plan_fault(subject.program, subject.places)
+    real = {name: at for name, _, at in moved.get(stop.mark - 1, ()) if name in subject.places}
+    shifted = {name: replace(subject.places[name], offset=at) for name, at in real.items()}
     evidence = Evidence(
-        stop, walk.calls, walk.taps, subject.places, expected, arena, stale, moved, altered_files(subject.build), fault,
+        stop, walk.calls, subject.places, expected, arena, stale, moved, altered_files(subject.build),
+        plan_fault(subject.program, subject.places),
+        plan_fault(subject.program, {**subject.places, **shifted}) if shifted else "",
         0 < size <= used, witness,
     )  # fmt: skip
     causes = tuple(Cause(kind, text) for kind, text in likely_causes(evidence))
