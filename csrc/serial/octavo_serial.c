@@ -19,7 +19,7 @@ enum { DONE = 0, UNKNOWN = 1, LENGTH = 2, BOUNDS = 3, PASSED = 4 };
 #define PACKET (OCTAVO_SERIAL_DATA + 16u)
 #define FRAME (PACKET + PACKET / 254u + 2u)
 #define PAINT 0xC5u
-#define PAINT_MARGIN 256u /* frames that are in use while the stack is painted */
+#define PAINT_MARGIN 64u /* below a local variable: the rest of its function's frame */
 
 typedef char octavo_serial_check_data[OCTAVO_SERIAL_DATA >= 64 && OCTAVO_SERIAL_DATA <= 4096 ? 1 : -1];
 
