@@ -40,7 +40,9 @@ FLOORS = {
         "package",
         "pages",
         "pipeline",
+        "program",
         "timeline",
+        "verify",
     ),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -131,7 +131,7 @@ def test_nothing_to_gain_is_said(tmp_path: Path) -> None:
     w, bias = b.const(np.eye(4, 6, dtype=np.float32), "w"), b.const(np.zeros(4, np.float32), "b")
     quantized = quantize_graph(b.finish([b.add(ops.FullyConnected(), [x, w, bias], "head")]), [np.ones((2, 6), "f4")])
     build = export(quantized, tmp_path / "b", "flat", "cortex-m4", strips=True)
-    assert build.manifest["strips"] == {"loops": [], "extra_macs": 0}
+    assert build.manifest["strips"] == {"loops": [], "extra_macs": 0, "limit_bytes": None}
     assert find_strips(lower(quantized), replace(load_target("host"), features=())) is None
 
 

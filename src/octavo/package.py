@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,17 @@ from octavo.ir.check import verify
 from octavo.ir.graph import Array, Node
 from octavo.ir.plan import Quantized
 from octavo.kernels.specialize import specialize
-from octavo.kernels.streamed import streamed_program
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
-from octavo.lower.padding import fold_padding
 from octavo.lower.streaming import Streaming
-from octavo.lower.trim import Trimmed, trim
+from octavo.lower.trim import Trimmed
 from octavo.memory import Arena
 from octavo.num.qparams import integer_limits
 from octavo.ops.base import IntegerOp
 from octavo.ops.integer.strips import Strips
+from octavo.program import chosen_target, plan_program
 from octavo.run.integer_run import integer_run
-from octavo.strips import InStrips, find_strips
+from octavo.strips import InStrips
 from octavo.targets import Target, load_target, target_text
 from octavo.timeline import arena_rows, arena_steps
 
@@ -76,26 +74,18 @@ def export(
     """
     check_optimize(optimize)
     wanted = target or quantized.plan.target or "cortex-m4"
-    chosen = load_target(wanted)
-    chosen.require_code()
-    chosen = replace(chosen, ram_bytes=ram or chosen.ram_bytes, flash_bytes=flash or chosen.flash_bytes)
-    if optimize == "fastest" and "dsp" in chosen.features:
-        at = chosen.features.index("dsp")
-        chosen = replace(chosen, features=(*chosen.features[:at], "winograd", *chosen.features[at:]))
+    described = load_target(wanted)
+    described.require_code()
+    chosen = chosen_target(described, optimize, ram, flash)
     model = lower(quantized)
     verify(model.graph, "integer graph")
-    trimmed = trim(fold_padding(model))
-    found = find_strips(trimmed.model, chosen, ram) if strips else None
-    layers, program, streaming, arena = _planned(found.model if found else trimmed.model, chosen, stream)
-    while found and ram and arena.size > ram:
-        # The buffers of streamed constants need room, too.
-        smaller = find_strips(trimmed.model, chosen, found.arena.size - (arena.size - ram))
-        if smaller is None or smaller.arena.size >= found.arena.size:
-            break
-        found = smaller
-        layers, program, streaming, arena = _planned(found.model, chosen, stream)
+    planned = plan_program(model, chosen, stream, strips, ram)
+    trimmed, found, layers, program = planned.trimmed, planned.strips, planned.layers, planned.code
+    streaming, arena = planned.streaming, planned.arena
     check_fit(program, arena, chosen, streaming, found.model if found else trimmed.model)
-    macs = {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
+    # Copies into a joined image are nodes of the program alone, and multiply nothing.
+    macs = {node.name: 0 for node in program.graph.nodes}
+    macs |= {node.name: layer(layers, node)["macs"] for node in layers.graph.nodes}
     shared = shared_calls(program.graph, _by_call(layers, macs), optimize)
     library = emit(program, arena, name, _golden(model), shared, streaming)
     library |= package_files(name, __version__, library)
@@ -108,21 +98,13 @@ def export(
     manifest = _manifest(trimmed, program, arena, streaming, chosen, name, macs)
     manifest |= {"optimize": optimize, "not_written": refused}
     if strips:
-        manifest["strips"] = _strips(found)
+        manifest["strips"] = _strips(found, ram)
     if stream is not None:
         manifest["streaming"] = _streaming(trimmed.model, program, arena, streaming, stream, chosen)
     manifest["sha256"] = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
     files[MARKER] = (json.dumps(manifest, indent=1) + "\n").encode()
     replace_folder(Path(folder), files)
     return Build.open(folder)
-
-
-def _planned(
-    model: IntegerModel, target: Target, stream: int | None
-) -> tuple[IntegerModel, IntegerModel, Streaming, Arena]:
-    """(layers, program, streaming) of ``streamed_program``, and the program's arena."""
-    made = streamed_program(model, target, stream)
-    return *made, plan_arena(made[1].graph, target.alignment, made[2])
 
 
 def write_quantization(quantized: Quantized, folder: str | Path) -> dict[str, str]:
@@ -181,10 +163,10 @@ def _by_call(model: IntegerModel, macs: dict[str, int]) -> dict[str, int]:
     return found
 
 
-def _strips(found: InStrips | None) -> dict[str, Any]:
-    """What runs strip by strip, and what it costs."""
+def _strips(found: InStrips | None, ram: int | None) -> dict[str, Any]:
+    """What runs strip by strip to keep how much RAM, and what it costs."""
     if found is None:
-        return {"loops": [], "extra_macs": 0}
+        return {"loops": [], "extra_macs": 0, "limit_bytes": ram}
     loops = [
         {
             "layers": [stage.node.source or stage.node.name for stage in op.stages],
@@ -193,7 +175,7 @@ def _strips(found: InStrips | None) -> dict[str, Any]:
         }
         for op in found.strips
     ]
-    return {"loops": loops, "extra_macs": found.macs - found.whole_macs}
+    return {"loops": loops, "extra_macs": found.macs - found.whole_macs, "limit_bytes": ram}
 
 
 def _streaming(

@@ -14,6 +14,7 @@ from octavo.device.emulator import run_on_board
 from octavo.device.host import HostModel, sanitized_run
 from octavo.ir.build import GraphBuilder
 from octavo.ir.graph import TensorType
+from octavo.ir.plan import Quantized
 from octavo.kernels.specialize import specialize
 from octavo.lower.liveness import plan_arena
 from octavo.lower.lower import IntegerModel, lower
@@ -29,6 +30,11 @@ BOARDS = {"dsp": "cortex-m4", "scalar": "cortex-m3", "mve": "cortex-m55", "winog
 
 
 def branches(seed: int, blocks: int = 2, shortcut: bool = True) -> IntegerModel:
+    """What ``joined`` is lowered to."""
+    return lower(joined(seed, blocks, shortcut))
+
+
+def joined(seed: int, blocks: int = 2, shortcut: bool = True) -> Quantized:
     """Blocks of convolutions of all kinds beside each other, joined in channels; a pool or a shortcut among them."""
     rng, b = np.random.default_rng(seed), GraphBuilder("branches")
 
@@ -56,7 +62,7 @@ def branches(seed: int, blocks: int = 2, shortcut: bool = True) -> IntegerModel:
         x = b.add(ops.Concat(3), [parts[i] for i in order], "join")
     graph = b.finish([conv(x, 1, 3)])
     shape = graph.types["x"].shape
-    return lower(quantize_graph(graph, [rng.normal(size=(8, *shape[1:])).astype(np.float32)]))
+    return quantize_graph(graph, [rng.normal(size=(8, *shape[1:])).astype(np.float32)])
 
 
 def program(model: IntegerModel, variant: str) -> IntegerModel:

@@ -1,7 +1,7 @@
 """The commands, and what exit codes mean.
 
-0 done; 1 refused, with one error that says where, why and what to do; 2 wrong usage; 70 a fault of Octavo itself;
-130 interrupted.
+0 done; 1 refused, with one error that says where, why and what to do, or a verified device that differs; 2 wrong
+usage; 70 a fault of Octavo itself; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -287,6 +287,33 @@ def profile_command(
     from octavo.cli.commands import profile_build
 
     profile_build(folder, on, svg, json)
+
+
+@app.command("verify")
+def verify_command(
+    folder: Folder,
+    on: Annotated[Optional[str], typer.Option(help="A target, or host; default: the one compiled for.")] = None,  # noqa: UP045
+    data: Data = None,
+    samples: Annotated[int, typer.Option(min=1, help="Use only so many samples.")] = 4,
+    port: Annotated[Optional[str], typer.Option(help="A board's serial port, as /dev/ttyACM0.")] = None,  # noqa: UP045
+    baud: Annotated[int, typer.Option(min=300)] = 115200,
+    seconds: Annotated[float, typer.Option(min=0.1, help="What one layer may take.")] = 60.0,
+    firmware: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write the C that a board needs to be verified into this folder, and run nothing."),
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Compare every value on a device with the integers in Python, and say where and why they first differ."""
+    if port is not None and on is not None:
+        raise typer.BadParameter("give --on or --port, not both")
+    from octavo.cli.verify import verify_folder, write_board_files
+
+    if firmware is not None:
+        write_board_files(folder, firmware, json)
+        return
+    verify_folder(folder, (data, samples, config), on, (port, baud, seconds), json)
 
 
 @app.command("report")

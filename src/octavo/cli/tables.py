@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from octavo.ir.plan import QuantPlan
     from octavo.npu.check import Findings, Layer
     from octavo.npu.vela import Vela
+    from octavo.verify import Divergence, Verification
 
 __all__ = [
     "bundled",
@@ -38,6 +39,7 @@ __all__ = [
     "reported",
     "story",
     "targets",
+    "verified",
     "written",
 ]
 
@@ -437,3 +439,44 @@ def layer_effects(title: str, names: Sequence[str], rows: Sequence[tuple[str, st
     for layer, kind, ratios in rows:
         table.add_row(layer, kind, *(f"{ratio:.1f}" for ratio in ratios))
     _CONSOLE.print(table)
+
+
+def verified(build: Build, result: Verification) -> None:
+    """Layer by layer, and where the device first differs."""
+    title = f"{build.manifest['name']} on {result.on}: {result.samples:,} samples"
+    table = _table("layer", title=title)
+    table.add_column("kernel")
+    table.add_column("values")
+    table.add_column("ticks", justify="right")
+    for layer in result.layers:
+        style = {"differs": "bold red", "not reached": "dim"}.get(layer.state)
+        table.add_row(layer.source, layer.kernel, layer.state, _count(layer.ticks or None), style=style)
+    _CONSOLE.print(table)
+    if result.divergence is not None:
+        _diverged(result.divergence)
+    for name in result.stale:
+        _CONSOLE.print(f"stale: constant {name} on the device is not the folder's", style="red")
+    if result.stack_size:
+        text = f"stack: {result.stack_bytes:,} of {result.stack_size:,} bytes used"
+        said = f"{text}: it overflowed, or nearly" if result.stack_overflowed else text
+        _CONSOLE.print(said, style="red" if result.stack_overflowed else None)
+    if result.hidden:
+        values = ", ".join(f"{name} ({why})" for name, why in result.hidden.items())
+        _CONSOLE.print(f"never whole on the device, judged by what follows: {values}")
+    for note in result.notes:
+        _CONSOLE.print(f"note: {note}", style="yellow")
+    if result.repeated:
+        many = f"{result.repeated} message{'s' if result.repeated > 1 else ''}"
+        _CONSOLE.print(f"note: {many} had to be sent again", style="yellow")
+    if result.ok:
+        _CONSOLE.print(f"{result.compared:,} values compared: all bits agree", style="green")
+
+
+def _diverged(divergence: Divergence) -> None:
+    d = divergence
+    after = f"after {d.source} ({d.kernel})" if d.layer else "before the first layer"
+    place = f"{d.value}[{', '.join(map(str, d.element))}]"
+    _CONSOLE.print(f"sample {d.sample}, {after}: {place} is {d.found}, not {d.expected}", style="bold red")
+    _CONSOLE.print(f"  {d.different:,} of {d.elements:,} elements differ; the same C on this machine: {d.witness}")
+    for cause in d.causes:
+        _CONSOLE.print(f"  likely: {cause.kind}: {cause.text}")

@@ -17,7 +17,7 @@ from octavo.device.trace import Counter, Trace
 from octavo.errors import OctavoError
 from octavo.targets import ARCHITECTURES, Board, Target
 
-__all__ = ["DeviceRun", "run_on_board"]
+__all__ = ["DeviceRun", "emulation", "run_on_board"]
 
 _HEADER = 7
 SECONDS = 1800.0
@@ -59,22 +59,17 @@ def run_on_board(
     when a tool is missing, the program does not fit the board, faults, or does not end in time.
     """
     board = require_board(target)
-    architecture = ARCHITECTURES[board.architecture]
-    qemu = emulator(architecture)
+    emulator(ARCHITECTURES[board.architecture])  # before the compiler runs for nothing
     with tempfile.TemporaryDirectory(prefix="octavo-device-") as name:
         folder = Path(name)
         firmware = build_firmware(c_dir, target, folder, own_sources, own_flags)
         (folder / "inputs.bin").write_bytes(np.ascontiguousarray(inputs, np.int8).tobytes())
-        command = [
-            qemu, "-machine", board.machine, *(("-cpu", board.cpu) if board.cpu else ()), *architecture.emulator_flags,
-            "-nographic", "-monitor", "none", "-serial", "none",
-            "-icount", "shift=0", "-semihosting-config", "enable=on,target=native", "-kernel", str(firmware.path),
-        ]  # fmt: skip
+        command = emulation(board, firmware)
         counter, untraced = _counter(folder, firmware, board, trace_layers)
         what = f"run on {target.name}"
         result = invoke(what, [*command, *(counter.options if counter else ())], folder, seconds)
         if counter and result.returncode == 1 and "plugin" in result.stderr:
-            counter, untraced = None, f"{Path(qemu).name} takes no plugins"
+            counter, untraced = None, f"{Path(command[0]).name} takes no plugins"
             result = invoke(what, command, folder, seconds)
         if result.returncode != 0:
             said = (result.stdout + result.stderr).strip().splitlines()
@@ -87,6 +82,16 @@ def run_on_board(
         counts = np.fromfile(folder / "profile.bin", "<u8").astype(np.float64)
         measured = _measured(outputs, counts, firmware, len(inputs))
         return replace(measured, trace=counter.read(folder) if counter else None, untraced=untraced)
+
+
+def emulation(board: Board, firmware: Firmware) -> list[str]:
+    """The command that runs a firmware, one instruction a nanosecond, with files and exit by semihosting."""
+    architecture = ARCHITECTURES[board.architecture]
+    return [
+        emulator(architecture), "-machine", board.machine, *(("-cpu", board.cpu) if board.cpu else ()),
+        *architecture.emulator_flags, "-nographic", "-monitor", "none", "-serial", "none",
+        "-icount", "shift=0", "-semihosting-config", "enable=on,target=native", "-kernel", str(firmware.path),
+    ]  # fmt: skip
 
 
 def _counter(folder: Path, firmware: Firmware, board: Board, layers: int | None) -> tuple[Counter | None, str]:

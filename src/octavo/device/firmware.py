@@ -37,11 +37,17 @@ def require_board(target: Target) -> Board:
 
 
 def build_firmware(
-    c_dir: Path, target: Target, folder: Path, own_sources: Sequence[Path] = (), own_flags: Sequence[str] = ()
+    c_dir: Path,
+    target: Target,
+    folder: Path,
+    own_sources: Sequence[Path] = (),
+    own_flags: Sequence[str] = (),
+    harness: bool = True,
 ) -> Firmware:
     """Compile at -O2 with unused sections dropped, into ``folder``.
 
     ``own_sources`` are C files beside the model's and the harness's, as a driver; ``own_flags`` compile all of them.
+    Without ``harness`` one of them has the program's main.
     """
     board = require_board(target)
     architecture = ARCHITECTURES[board.architecture]
@@ -56,7 +62,9 @@ def build_firmware(
         "-DOCTAVO_PROFILE", "-DOCTAVO_DATA_SECTION", "-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{script}",
         f"-I{own}", *own_flags,
     ]  # fmt: skip
-    sources = [*model_sources(c_dir), *sorted(shared.glob("*.c")), *sorted(own.glob("*.c")), *own_sources]
+    board_sources = [*sorted(shared.glob("*.c")), *sorted(own.glob("*.c"))]
+    kept = [path for path in board_sources if harness or path.name != "main.c"]
+    sources = [*model_sources(c_dir), *kept, *own_sources]
     elf = folder / "model.elf"
     compile_sources(f"firmware for {target.name}", cross_compiler(architecture), flags, sources, c_dir, elf)
     sizes = section_sizes(architecture, elf)
