@@ -1,0 +1,102 @@
+"""What may have gone wrong in a layer from which statistics no longer match: each suspicion is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from octavo.diagnosis.moments import LayerFit, fit_of, fits, moment_nodes
+from octavo.ir.graph import Graph, Node
+from octavo.ops import NONE, Add, Clip, Conv2D, DepthwiseConv2D
+from octavo.pipeline.samples import Samples
+
+__all__ = ["Repair", "repairs"]
+
+_BEHIND = 3
+_BETTER = 0.75
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A change of one layer with which the layers behind it fit their batch norms better.
+
+    ``before`` and ``after`` are the mean scores of octavo.diagnosis.moments of that layer and the next ones.
+    """
+
+    node: Node
+    kind: str
+    detail: str
+    graph: Graph
+    before: float
+    after: float
+
+
+def repairs(graph: Graph, samples: Samples, rows: list[LayerFit], suspect: int) -> list[Repair]:
+    """Every change of the suspected layer, and of what feeds it, that makes the layers from it on fit; best first."""
+    nodes = moment_nodes(graph)
+    stop = min(suspect + _BEHIND, len(nodes))
+    before = fit_of(rows[suspect:stop])
+    found = []
+    for node, kind, detail, changed in _suspicions(graph, nodes[suspect]):
+        after = fit_of(fits(changed, samples, stop)[suspect:])
+        if after < _BETTER * before:
+            found.append(Repair(node, kind, detail, changed, before, after))
+    return sorted(found, key=lambda repair: repair.after)
+
+
+def _suspicions(graph: Graph, layer: Node) -> Iterator[tuple[Node, str, str, Graph]]:
+    """The layer's own weights and padding; the activation of the node that feeds it, and of all like it."""
+    yield from _weights(graph, layer)
+    yield from _padding(graph, layer)
+    feeding = graph.producers().get(layer.inputs[0])
+    for node in (feeding,):
+        if node is None or not isinstance(getattr(node.op, "activation", None), Clip):
+            continue
+        for name, clip in (("ReLU6", Clip(0.0, 6.0)), ("ReLU", Clip(0.0)), ("no activation", NONE)):
+            op: Any = node.op
+            if op.activation != clip:
+                alike = [n for n in graph.nodes if _same_activation(n, op)]
+                yield node, "activation", f"with {name} behind it", _with(graph, [node], clip)
+                if len(alike) > 1:
+                    yield node, "activation", f"with {name} behind it and its like", _with(graph, alike, clip)
+
+
+def _same_activation(node: Node, op: Any) -> bool:
+    return not isinstance(node.op, Add) and getattr(node.op, "activation", None) == op.activation
+
+
+def _with(graph: Graph, nodes: list[Node], clip: Clip) -> Graph:
+    names = {node.name for node in nodes}
+    changed = [
+        replace(node, op=replace(node.op, activation=clip)) if node.name in names else node  # type: ignore[type-var]
+        for node in graph.nodes
+    ]
+    return graph.with_(nodes=tuple(changed))
+
+
+def _weights(graph: Graph, node: Node) -> Iterator[tuple[Node, str, str, Graph]]:
+    name = node.inputs[1]
+    weights = graph.consts.get(name)
+    if weights is None or not isinstance(node.op, Conv2D | DepthwiseConv2D):
+        return
+    orders = {"rows and columns of its kernel exchanged": (0, 2, 1, 3), "inputs and outputs exchanged": (3, 1, 2, 0)}
+    for detail, order in orders.items():
+        other = weights.transpose(order)
+        if other.shape == weights.shape and not np.array_equal(other, weights):
+            consts = {**graph.consts, name: np.ascontiguousarray(other)}
+            yield node, "transposed weights", f"with {detail}", graph.with_(consts=consts)
+
+
+def _padding(graph: Graph, node: Node) -> Iterator[tuple[Node, str, str, Graph]]:
+    """The padding of one more row and column moved to the other end."""
+    op = node.op
+    if not isinstance(op, Conv2D | DepthwiseConv2D):
+        return
+    top, bottom, left, right = op.padding
+    if (top, left) != (bottom, right):
+        other = (bottom, top, right, left)
+        nodes = tuple(replace(n, op=replace(op, padding=other)) if n is node else n for n in graph.nodes)
+        yield node, "padding", f"padded (top, bottom, left, right) by {other}", graph.with_(nodes=nodes)

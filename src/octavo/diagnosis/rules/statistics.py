@@ -1,0 +1,64 @@
+"""A layer no longer gives what training saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from octavo.diagnosis.facts import FloatFacts
+from octavo.diagnosis.result import Cause
+
+__all__ = ["statistics", "suspected"]
+
+_BROKEN = 1.0
+_JUMP = 2.5
+
+
+def suspected(scores: list[float]) -> int | None:
+    """The place of the first layer from which statistics break: its score is above 1 and 2.5 times those before.
+
+    A network whose first layer is off already has wrong samples rather than a wrong layer.
+    """
+    for place in range(1, len(scores)):
+        before = scores[:place]
+        usual = sum(before) / len(before)
+        if scores[place] > _BROKEN and scores[place] > _JUMP * usual:
+            return place
+    return None
+
+
+def statistics(facts: FloatFacts) -> Cause | None:
+    """Layers up to one fit their batch norms, and that one does not: something between the two is not as trained.
+
+    Channels that should vary and do not are dead. Otherwise each suspicion is tried (octavo.diagnosis.repairs); the one
+    after which the layers fit again is the cause.
+    """
+    dead = [row for row in facts.fits if row.dead]
+    place = facts.suspect
+    if dead and (place is None or facts.fits.index(dead[0]) <= place + 1):
+        row = dead[0]
+        sentence = f"{row.dead} of the {row.channels} channels of {row.source} are constant, in training they varied"
+        evidence: dict[str, Any] = {"dead": row.dead, "channels": row.channels, "layers": len(dead)}
+        return Cause("dead channels", row.layer, row.layer, sentence, evidence, 0.9, 1.0, ("original",))
+    if place is None:
+        return None
+    row = facts.fits[place]
+    evidence = {
+        "layer_score": row.score,
+        "score_before": facts.fits[place - 1].score,
+        "shift": row.shift,
+        "stretch": row.stretch,
+    }
+    if facts.repairs:
+        best = facts.repairs[0]
+        name = best.node.source or best.node.name
+        sentence = (
+            f"{name} is not as it was trained: {best.detail}, the layers behind it fit their batch norms "
+            f"(distance {best.before:.2f}, then {best.after:.2f})"
+        )
+        evidence |= {"before": best.before, "after": best.after, "detail": best.detail}
+        return Cause(best.kind, best.node.name, best.node.outputs[0], sentence, evidence, 0.85, 1.0, ("repair",))
+    sentence = (
+        f"{row.source} or what feeds it is not as it was trained: its output is far from its batch norm "
+        f"(distance {row.score:.2f}, the layer before {facts.fits[place - 1].score:.2f})"
+    )
+    return Cause("layer differs", row.layer, row.layer, sentence, evidence, 0.6, 1.0, ("original",))
