@@ -148,19 +148,19 @@ def _of_quantized(case: Case, logits: Array) -> tuple[QuantizedFacts, tuple[str,
 
 def _answer(cause: Cause | None, remedies: Sequence[Remedy], full: Quality | None, samples: int = 0) -> str:
     """One sentence on the cause, one on the remedy."""
-    healthy = full is not None and not loses(full, samples)
+    healthy = full is not None and not loses(full)
     if cause is None or (healthy and full is not None and cause.share < 1):
         assert full is not None
-        said = f"Nothing is wrong: {drop_said(full)}SQNR {full.sqnr_db:.1f} dB."
+        chance = "" if full.drop is None or full.drop <= 0 else f"which {samples} samples cannot tell from chance, "
+        said = f"Nothing is wrong: {drop_said(full)}{chance}SQNR {full.sqnr_db:.1f} dB."
         hint = "" if cause is None else f" What noise there is: {cause.sentence}."
         return said + hint
     text = f"{cause.sentence[0].upper()}{cause.sentence[1:]}."
     best = remedies[0] if remedies else None
     if best is None:
         return text
-    gains = []
-    if best.gain_points is not None:
-        gains.append(f"{best.gain_points:+.1f} points")
+    gains = [f"{best.gain_points:+.1f} points"] if best.gain_points is not None else []
     if best.gain_db is not None and np.isfinite(best.gain_db):
         gains.append(f"{best.gain_db:+.1f} dB")
-    return f"{text} Remedy: {best.sentence}{f' ({chr(44).join(gains)})' if gains else ''}.".replace(",+", ", +")
+    gained = f" ({', '.join(gains)})" if gains else ""
+    return f"{text} Remedy: {best.sentence}{gained}."

@@ -16,7 +16,7 @@ from octavo.diagnosis.score import Quality
 __all__ = ["drop_said", "float_forks", "loses", "quantized_forks"]
 
 _HEALTHY_POINTS = 1.0
-_HEALTHY_DB = 20.0
+_HEALTHY_DB, _UNDECIDED_DB = 20.0, 30.0
 _NAMED = 20
 
 
@@ -69,7 +69,7 @@ def _statistics(facts: FloatFacts) -> Fork:
 def quantized_forks(facts: QuantizedFacts) -> Iterator[Fork]:
     """What is lost, by which half of the quantizers, by which tensor most."""
     full, weights, moving = facts.full, facts.weights, facts.activations
-    lost = loses(full, len(facts.case.judge))
+    lost = loses(full)
     answer = f"{'yes' if lost else 'no'}: {drop_said(full)}SQNR {full.sqnr_db:.1f} dB"
     yield Fork("loss", "Does the quantized network lose anything that matters?", not lost, answer, full.row())
     gap = weights.sqnr_db - moving.sqnr_db
@@ -92,8 +92,15 @@ def drop_said(found: Quality) -> str:
     return f"{found.drop:.1f} points of {'agreement' if found.accuracy is None else 'accuracy'} lost, "
 
 
-def loses(found: Quality, samples: int) -> bool:
-    """Whether more is lost than a point (or a sample and a half) or, without classes, than 20 dB of SQNR leave."""
-    if found.drop is None:
+def loses(found: Quality) -> bool:
+    """Whether more is lost than chance explains, and more than a point; without classes, less than 20 dB left.
+
+    Of agreement every sample that flips counts as lost, of accuracy only the surplus: its interval holds 0 or not.
+    Where only agreement judges, 30 dB are enough: samples that flip then were undecided.
+    """
+    if found.drop is None or found.drop_low is None:
         return found.sqnr_db < _HEALTHY_DB
-    return found.drop > max(_HEALTHY_POINTS, 150 / max(samples, 1))
+    if found.accuracy is None and found.sqnr_db >= _UNDECIDED_DB:
+        return False
+    least = _HEALTHY_POINTS if found.accuracy is None else 0.0
+    return found.drop > _HEALTHY_POINTS and found.drop_low > least

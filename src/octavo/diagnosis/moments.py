@@ -21,7 +21,7 @@ from octavo.run.float_run import float_run
 __all__ = ["LayerFit", "fit_of", "fits", "moment_nodes", "unfused"]
 
 _CAP = 3.0
-_FAINT = 1e-3
+_FAINT, _VARIED = 1e-3, 0.1
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LayerFit:
     """How far a layer's output, before its activation, is from its batch norm's statistics.
 
     ``score`` is the mean over channels of |mean - expected| / deviation + |ln(deviation / expected)|, each channel at
-    most 3; on typical samples it is a few tenths. ``dead`` counts channels that should vary and do not.
+    most 3; on typical samples it is a few tenths. ``dead`` counts channels that should vary (not the faintest) and do not.
     """
 
     layer: str
@@ -103,7 +103,8 @@ def _fit(graph: Graph, node: Node, seen: ChannelMoments) -> LayerFit:
     found = np.sqrt(seen.variance)
     shift = np.abs(seen.mean - mean)[kept] / deviation[kept]
     stretch = np.abs(np.log(np.maximum(found[kept], 1e-12) / deviation[kept]))
-    dead = int((found[kept] < _FAINT * deviation[kept]).sum())
+    varied = deviation > _VARIED * float(np.median(deviation))
+    dead = int((found[varied] < _FAINT * deviation[varied]).sum())
     parts: list[NDArray[np.float64]] = [np.minimum(shift + stretch, _CAP), np.minimum(shift, _CAP), stretch]
     score, moved, stretched = (float(part.mean()) if part.size else 0.0 for part in parts)
     return LayerFit(node.name, source_of(node), score, moved, min(stretched, _CAP), dead, int(kept.sum()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from octavo.analysis.compare import Score
 from octavo.diagnosis.case import Case
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
+from octavo.pipeline.measure import Measure, interval
 from octavo.pipeline.samples import Samples
 from octavo.quant.simulate import real_constants, simulation
 from octavo.run.float_run import Tap, float_run
@@ -22,13 +23,17 @@ __all__ = ["Quality", "logits_of", "partial", "quality", "quality_of"]
 
 @dataclass(frozen=True)
 class Quality:
-    """On the judging samples; ``drop`` in points of accuracy with labels, else of agreement; None without classes."""
+    """On the judging samples; ``drop`` in points of accuracy with labels, else of agreement; None without classes.
+
+    ``drop_low`` is the lower end of its 95 % interval.
+    """
 
     sqnr_db: float
     cosine: float
     agreement: float | None
     accuracy: float | None
     drop: float | None
+    drop_low: float | None
 
     def row(self) -> dict[str, float | None]:
         """As plain data."""
@@ -50,13 +55,15 @@ def quality_of(reference: Array, got: Array, labels: Array | None) -> Quality:
     a, b = reference.astype(np.float64).ravel(), got.astype(np.float64).ravel()
     lengths = math.sqrt(float(a @ a) * float(b @ b))
     cosine = float(a @ b) / lengths if lengths else math.nan
-    single = reference.shape[1] == 1
-    accuracy = None if labels is None else score.candidate_right / score.samples
-    drop = 100 * (1 - score.agreement)
+    if reference.shape[1] == 1:
+        return Quality(score.sqnr_db, cosine, None, None, None, None)
+    found = Measure(score.samples, score.sqnr_db, score.agreement)
     if labels is not None:
-        drop = 100 * (score.reference_right - score.candidate_right) / score.samples
-    agreement = None if single else score.agreement
-    return Quality(score.sqnr_db, cosine, agreement, accuracy, None if single else drop)
+        before, after = (x.argmax(1) == labels for x in (reference, got))
+        shares = float(before.mean()), float(after.mean())
+        worse, better = int((before & ~after).sum()), int((after & ~before).sum())
+        found = replace(found, float_accuracy=shares[0], accuracy=shares[1], worse=worse, better=better)
+    return Quality(score.sqnr_db, cosine, score.agreement, found.accuracy, found.drop, interval(found)[0])
 
 
 def quality(case: Case, quantized: Quantized, reference: Array) -> Quality:

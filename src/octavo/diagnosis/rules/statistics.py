@@ -9,19 +9,19 @@ from octavo.diagnosis.result import Cause
 
 __all__ = ["statistics", "suspected"]
 
-_BROKEN = 1.0
+_BROKEN = 0.4
 _JUMP = 2.5
+_DEAD = 0.02
 
 
 def suspected(scores: list[float]) -> int | None:
-    """The place of the first layer from which statistics break: its score is above 1 and 2.5 times those before.
+    """The place of the first layer from which statistics break: its score is above 0.4 and 2.5 times all before.
 
-    A network whose first layer is off already has wrong samples rather than a wrong layer.
+    Sound networks have 0.1 to 0.6, the last layers most, because few samples hold few classes. A network whose first
+    layer is off already has wrong samples rather than a wrong layer.
     """
     for place in range(1, len(scores)):
-        before = scores[:place]
-        usual = sum(before) / len(before)
-        if scores[place] > _BROKEN and scores[place] > _JUMP * usual:
+        if scores[place] > max(_BROKEN, _JUMP * max(scores[:place])):
             return place
     return None
 
@@ -29,10 +29,10 @@ def suspected(scores: list[float]) -> int | None:
 def statistics(facts: FloatFacts) -> Cause | None:
     """Layers up to one fit their batch norms, and that one does not: something between the two is not as trained.
 
-    Channels that should vary and do not are dead. Otherwise each suspicion is tried (octavo.diagnosis.repairs); the one
+    Channels that should vary and do not, more than 2 % of them, are dead. Otherwise each suspicion is tried (octavo.diagnosis.repairs); the one
     after which the layers fit again is the cause.
     """
-    dead = [row for row in facts.fits if row.dead]
+    dead = [row for row in facts.fits if row.dead > _DEAD * row.channels]
     place = facts.suspect
     if dead and (place is None or facts.fits.index(dead[0]) <= place + 1):
         row = dead[0]
