@@ -24,14 +24,15 @@ def test_the_answer_comes_first_and_json_says_the_same(shelf: Path, capsys: Capt
 
 
 def test_choices_reach_the_diagnosis(shelf: Path, tmp_path: Path, capsys: Capture) -> None:
+    layer = octavo(capsys, "inspect", shelf / "tiny.onnx", "--json").document["nodes"][0]["name"]
     config = tmp_path / "layers.toml"
-    config.write_text(f'[layers]\n"{LAYERS[0]}" = "int2"\n')
+    config.write_text(f'[layers]\n"{layer}" = "int2"\n')
     document = octavo(
         capsys, "diagnose", shelf / "tiny.onnx", "--calibration", shelf / "data.npz", "--config", config,
         "--format", "affine", "--format", "int4", "--ranges", "minmax", "--reference", shelf / "tiny.onnx", "--json",
     ).document  # fmt: skip
     assert document["causes"][0]["kind"] == "few bits" and document["remedies"][0]["kind"] == "more bits"
-    assert document["settings"]["ranges"] == "minmax" and document["settings"]["layers"] == {LAYERS[0]: "int2"}
+    assert document["settings"]["ranges"] == "minmax" and document["settings"]["layers"] == {layer: "int2"}
     assert any(row["kind"] == "int4" and row["tried"] for row in document["remedies"])
 
 

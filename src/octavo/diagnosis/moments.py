@@ -29,7 +29,8 @@ class LayerFit:
     """How far a layer's output, before its activation, is from its batch norm's statistics.
 
     ``score`` is the mean over channels of |mean - expected| / deviation + |ln(deviation / expected)|, each channel at
-    most 3; on typical samples it is a few tenths. ``dead`` counts channels that should vary (not the faintest) and do not.
+    most 3; on typical samples it is a few tenths. ``dead`` counts channels that varied in training (not the faintest)
+    and whose weights are all zero; that a channel is constant on a few samples says nothing.
     """
 
     layer: str
@@ -103,11 +104,18 @@ def _fit(graph: Graph, node: Node, seen: ChannelMoments) -> LayerFit:
     found = np.sqrt(seen.variance)
     shift = np.abs(seen.mean - mean)[kept] / deviation[kept]
     stretch = np.abs(np.log(np.maximum(found[kept], 1e-12) / deviation[kept]))
-    varied = deviation > _VARIED * float(np.median(deviation))
-    dead = int((found[varied] < _FAINT * deviation[varied]).sum())
+    dead = int((_silent(graph, node) & (deviation > _VARIED * float(np.median(deviation)))).sum())
     parts: list[NDArray[np.float64]] = [np.minimum(shift + stretch, _CAP), np.minimum(shift, _CAP), stretch]
     score, moved, stretched = (float(part.mean()) if part.size else 0.0 for part in parts)
     return LayerFit(node.name, source_of(node), score, moved, min(stretched, _CAP), dead, int(kept.sum()))
+
+
+def _silent(graph: Graph, node: Node) -> NDArray[np.bool_]:
+    """The output channels whose weights are all zero."""
+    op: Any = node.op
+    weights = graph.consts[node.inputs[op.weight]]
+    rest = tuple(axis for axis in range(weights.ndim) if axis != op.channel_axis)
+    return np.asarray((weights == 0).all(axis=rest))
 
 
 def fit_of(rows: Sequence[LayerFit]) -> float:

@@ -30,7 +30,7 @@ __all__ = ["quantizers", "sweep", "trace"]
 
 _MAX_BYTES = 2**29
 _WITHOUT = 12
-_WORK = 6e9
+_WORK = 3e9
 
 
 @dataclass(frozen=True)

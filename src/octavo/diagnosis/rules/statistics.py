@@ -29,14 +29,14 @@ def suspected(scores: list[float]) -> int | None:
 def statistics(facts: FloatFacts) -> Cause | None:
     """Layers up to one fit their batch norms, and that one does not: something between the two is not as trained.
 
-    Channels that should vary and do not, more than 2 % of them, are dead. Otherwise each suspicion is tried (octavo.diagnosis.repairs); the one
-    after which the layers fit again is the cause.
+    Channels that varied and have no weights, more than 2 % of them, are dead. Otherwise each suspicion is tried
+    (octavo.diagnosis.repairs); the one after which the layers fit again is the cause.
     """
     dead = [row for row in facts.fits if row.dead > _DEAD * row.channels]
     place = facts.suspect
     if dead and (place is None or facts.fits.index(dead[0]) <= place + 1):
         row = dead[0]
-        sentence = f"{row.dead} of the {row.channels} channels of {row.source} are constant, in training they varied"
+        sentence = f"{row.dead} of the {row.channels} channels of {row.source} have no weights, in training they varied"
         evidence: dict[str, Any] = {"dead": row.dead, "channels": row.channels, "layers": len(dead)}
         return Cause("dead channels", row.layer, row.layer, sentence, evidence, 0.9, 1.0, ("original",))
     if place is None:
