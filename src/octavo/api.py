@@ -244,9 +244,7 @@ def diagnose(
     calibrating, notes = gather(graph, calibration)
     judging, more = (None, ()) if data is None else gather(graph, data, labels)
     first, judge, fresh, said = divided(graph, calibrating, judging, samples)
-    case = Case(
-        graph, scheme, chosen, first, judge, fresh, tuple(formats[1:]), equalization, dict(layers or {}), progress
-    )
+    case = Case(graph, scheme, chosen, first, judge, fresh, tuple(formats[1:]), equalization, progress)
     settings = {
         "model": graph.name,
         "target": chosen.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +10,13 @@ from octavo.ir.graph import Array, Graph, Node
 from octavo.num.evenly import evenly
 from octavo.num.formats import Format
 from octavo.ops import Op
-from octavo.pipeline.rung import Stage
+from octavo.pipeline.rung import Stage, silent
 from octavo.pipeline.samples import FEWEST, Samples, split
 from octavo.quant.mixed.sensitivities import watched
 from octavo.quant.quantize import Scheme
 from octavo.targets import Target
 
-__all__ = ["Case", "affordable", "divided", "linear_nodes", "source_of"]
+__all__ = ["Case", "affordable", "divided", "source_of"]
 
 _WORK = 12.5e9
 
@@ -27,7 +26,7 @@ class Case:
     """One network, quantized in one way. ``judge`` are the samples on which everything is measured.
 
     ``fresh`` says whether the judging samples are others than those that calibrate. ``formats`` are further formats to
-    try. ``layers`` are the choices for single layers as the user gave them.
+    try.
     """
 
     graph: Graph
@@ -38,8 +37,7 @@ class Case:
     fresh: bool
     formats: tuple[Format, ...] = ()
     equalization: str = "none"
-    layers: Mapping[str, str] | None = None
-    stage: Stage = lambda what, done, total: None
+    stage: Stage = silent
 
     @property
     def logits(self) -> str:
@@ -49,15 +47,6 @@ class Case:
     def with_judge(self, judge: Samples) -> Case:
         """The same judged by other samples."""
         return replace(self, judge=judge)
-
-
-def linear_nodes(graph: Graph) -> list[Node]:
-    """The nodes with constant weights, in order."""
-    return [
-        node
-        for node in graph.nodes
-        if isinstance(node.op, Op) and node.op.weight is not None and node.inputs[node.op.weight] in graph.consts
-    ]
 
 
 def source_of(node: Node) -> str:

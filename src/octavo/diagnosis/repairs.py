@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from octavo.diagnosis.moments import LayerFit, fit_of, fits, moment_nodes
 from octavo.ir.graph import Graph, Node
-from octavo.ops import NONE, Add, Clip, Conv2D, DepthwiseConv2D
+from octavo.ops import NONE, Clip, Conv2D, DepthwiseConv2D
 from octavo.pipeline.samples import Samples
 
 __all__ = ["Repair", "repairs"]
@@ -52,20 +51,15 @@ def _suspicions(graph: Graph, layer: Node) -> Iterator[tuple[Node, str, str, Gra
     yield from _weights(graph, layer)
     yield from _padding(graph, layer)
     feeding = graph.producers().get(layer.inputs[0])
-    for node in (feeding,):
-        if node is None or not isinstance(getattr(node.op, "activation", None), Clip):
-            continue
-        for name, clip in (("ReLU6", Clip(0.0, 6.0)), ("ReLU", Clip(0.0)), ("no activation", NONE)):
-            op: Any = node.op
-            if op.activation != clip:
-                alike = [n for n in graph.nodes if _same_activation(n, op)]
-                yield node, "activation", f"with {name} behind it", _with(graph, [node], clip)
-                if len(alike) > 1:
-                    yield node, "activation", f"with {name} behind it and its like", _with(graph, alike, clip)
-
-
-def _same_activation(node: Node, op: Any) -> bool:
-    return not isinstance(node.op, Add) and getattr(node.op, "activation", None) == op.activation
+    own = None if feeding is None else getattr(feeding.op, "activation", None)
+    if feeding is None or not isinstance(own, Clip):
+        return
+    alike = [node for node in graph.nodes if getattr(node.op, "activation", None) == own]
+    for name, clip in (("ReLU6", Clip(0.0, 6.0)), ("ReLU", Clip(0.0)), ("no activation", NONE)):
+        if clip != own:
+            yield feeding, "activation", f"with {name} behind it", _with(graph, [feeding], clip)
+            if len(alike) > 1:
+                yield feeding, "activation", f"with {name} behind it and its like", _with(graph, alike, clip)
 
 
 def _with(graph: Graph, nodes: list[Node], clip: Clip) -> Graph:

@@ -6,7 +6,7 @@ values, so that alone-runs of all quantizers cost about as much as one run for e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,8 @@ import torch
 from octavo.analysis.compare import Score
 from octavo.diagnosis.case import Case, affordable, source_of
 from octavo.diagnosis.result import Culprit
-from octavo.diagnosis.score import logits_of, partial, quality_of
-from octavo.ir.extract import extract
+from octavo.diagnosis.score import Quality, logits_of, partial, quality_of
+from octavo.diagnosis.walk import Walk
 from octavo.ir.graph import Array, Graph, Node
 from octavo.ir.plan import Quantized
 from octavo.num.evenly import evenly
@@ -24,7 +24,6 @@ from octavo.ops import Op
 from octavo.ops.base import Share
 from octavo.quant.lockstep import Lockstep, fitting
 from octavo.quant.simulate import fake_quantize, real_constants
-from octavo.run.float_run import float_run
 
 __all__ = ["quantizers", "sweep", "trace"]
 
@@ -103,95 +102,52 @@ def _silenced(graph: Graph, part: _Quantizer) -> frozenset[str]:
 def _alone(
     case: Case,
     quantized: Quantized,
-    inputs: dict[str, Array] | object,
+    inputs: Mapping[str, Array],
     reference: Array,
     labels: Array | None,
-    constants: dict[str, torch.Tensor],
+    constants: Mapping[str, torch.Tensor],
 ) -> Iterator[Culprit]:
-    graph, plan = quantized.graph, quantized.plan
-    walk = _Walk(graph, inputs, case.logits)
+    graph = quantized.graph
+    walk = Walk(graph, inputs, case.logits)
     by_index: dict[int, list[_Quantizer]] = {}
     for part in quantizers(quantized):
         by_index.setdefault(part.index, []).append(part)
     with torch.inference_mode():
         for index in range(-1, walk.end + 1):
             case.stage("quantizing one tensor at a time", index + 1, walk.end + 2)
-            node = graph.nodes[index] if index >= 0 else None
-            if node is not None:
-                walk.advance(node)
+            if index >= 0:
+                walk.advance(graph.nodes[index])
             for part in by_index.get(index, []):
-                if part.kind == "activation":
-                    exact = walk.live[part.tensor]
-                    rough = fake_quantize(exact, plan.qparams[part.tensor])
-                    changed = {part.tensor: rough}
-                else:
-                    assert node is not None
-                    exact, rough = _tensors(graph, part, constants)
-                    changed = {
-                        node.outputs[0]: walk.run(
-                            node, {name: constants[name] for name in part.names if name in constants}
-                        )
-                    }
-                got = walk.logits(index, changed)
-                found = quality_of(reference, got, labels)
-                local = Score(
-                    signal=float(exact.double().square().sum()), noise=float((exact - rough).double().square().sum())
-                )
-                yield Culprit(
-                    part.tensor,
-                    part.kind,
-                    node.name if node else "",
-                    source_of(node) if node else "the network's input",
-                    node.kind if node else "Input",
-                    found.sqnr_db,
-                    found.cosine,
-                    found.drop,
-                    0.0,
-                    local.sqnr_db,
-                )
+                exact, rough, changed = _switched(walk, quantized, part, constants)
+                found = quality_of(reference, walk.logits(index, changed), labels)
+                yield _row(part, found, _sqnr(exact, rough))
             walk.forget(index)
 
 
-def _tensors(graph: Graph, part: _Quantizer, constants: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    exact = torch.from_numpy(np.array(graph.consts[part.tensor], np.float32))
-    return exact, constants.get(part.tensor, exact)
+def _switched(
+    walk: Walk, quantized: Quantized, part: _Quantizer, constants: Mapping[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """A tensor as it is and as its quantizer leaves it, and the value of the network that this changes."""
+    if part.kind == "activation":
+        exact = walk.live[part.tensor]
+        rough = fake_quantize(exact, quantized.plan.qparams[part.tensor])
+        return exact, rough, {part.tensor: rough}
+    assert part.node is not None
+    exact = torch.from_numpy(np.array(quantized.graph.consts[part.tensor], np.float32))
+    kept = {name: constants[name] for name in part.names if name in constants}
+    return exact, kept.get(part.tensor, exact), {part.node.outputs[0]: walk.run(part.node, kept)}
 
 
-class _Walk:
-    """Where the pass stands: the float values that later nodes read."""
+def _row(part: _Quantizer, found: Quality, local_db: float) -> Culprit:
+    """The culprit; its share is known when all are."""
+    node = part.node
+    named = ("", "the network's input", "Input") if node is None else (node.name, source_of(node), node.kind)
+    return Culprit(part.tensor, part.kind, *named, found.sqnr_db, found.cosine, found.drop, 0.0, local_db)
 
-    def __init__(self, graph: Graph, inputs: object, logits: str) -> None:
-        assert isinstance(inputs, dict)
-        self.graph, self.target = graph, logits
-        self.live = {name: torch.from_numpy(np.ascontiguousarray(array, np.float32)) for name, array in inputs.items()}
-        self._last = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
-        producer = graph.producers().get(logits)
-        self.end = -1 if producer is None else graph.nodes.index(producer)
 
-    def run(self, node: Node, constants: dict[str, torch.Tensor]) -> torch.Tensor:
-        """One node, with other constants; its inputs must be live still."""
-        part = extract(self.graph, [node]).with_(outputs=node.outputs)
-        given = {name: self.live[name] for name in part.inputs}
-        return float_run(part, given, lambda name, value: constants.get(name, value))[node.outputs[0]]
-
-    def advance(self, node: Node) -> None:
-        """Run a node in float."""
-        self.live[node.outputs[0]] = self.run(node, {})
-
-    def forget(self, index: int) -> None:
-        """Drop what nothing behind a node reads."""
-        self.live = {
-            name: value for name, value in self.live.items() if self._last.get(name, -1) > index or name == self.target
-        }
-
-    def logits(self, index: int, changed: dict[str, torch.Tensor]) -> Array:
-        """The logits when values made by node ``index`` are ``changed``."""
-        if self.target in changed or index >= self.end:
-            return np.asarray(changed.get(self.target, self.live.get(self.target)).flatten(1).numpy())  # type: ignore[union-attr]
-        rest = extract(self.graph, self.graph.nodes[index + 1 : self.end + 1]).with_(outputs=(self.target,))
-        given = {**self.live, **changed}
-        found = float_run(rest, {name: given[name] for name in rest.inputs})[self.target]
-        return np.asarray(found.flatten(1).numpy())
+def _sqnr(exact: torch.Tensor, rough: torch.Tensor) -> float:
+    noise = float((exact - rough).double().square().sum())
+    return Score(signal=float(exact.double().square().sum()), noise=noise).sqnr_db
 
 
 def trace(case: Case, quantized: Quantized) -> list[tuple[str, float]]:
@@ -205,7 +161,5 @@ def trace(case: Case, quantized: Quantized) -> list[tuple[str, float]]:
         for node in graph.nodes:
             state.advance(node)
             output = node.outputs[0]
-            exact, rough = state.float[output], state.rounded[output]
-            noise = float((exact - rough).double().square().sum())
-            found.append((output, Score(signal=float(exact.double().square().sum()), noise=noise).sqnr_db))
+            found.append((output, _sqnr(state.float[output], state.rounded[output])))
     return found
