@@ -19,7 +19,7 @@ __all__ = ["Reading", "Variant", "readings", "variants"]
 _MEAN = np.array([0.485, 0.456, 0.406])
 _STD = np.array([0.229, 0.224, 0.225])
 _MOST = 4
-_FIRST = 1
+_FIRST, _EARLY = 1, 6
 _WORK = 6e9
 
 Change = Callable[[Array], Array]
@@ -42,8 +42,9 @@ class Variant:
 class Reading:
     """What the float network does with the samples changed by a variant.
 
-    ``fit`` is the mean score against batch norm (octavo.diagnosis.moments), None without; ``better`` and ``worse``
-    count labelled samples that it gets right or wrong other than the samples as they are.
+    ``fit`` is the mean score of the first six layers against batch norm (octavo.diagnosis.moments), None without:
+    deeper ones say more of how few the samples are. ``better`` and ``worse`` count labelled samples that it gets right
+    or wrong other than the samples as they are.
     """
 
     name: str
@@ -189,7 +190,7 @@ def _changed(samples: Samples, name: str, variant: Variant) -> Samples:
 
 
 def _reading(case: Case, name: str, judge: Samples, few: Samples, base: Array, got: Array, known: bool) -> Reading:
-    fit = fit_of(fits(case.graph, few)) if known else None
+    fit = fit_of(fits(case.graph, few, _EARLY)) if known else None
     logits = got.astype(np.float64) - got.max(1, keepdims=True)
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     entropy = float(-(chances * np.log(np.maximum(chances, 1e-30))).sum(1).mean())

@@ -15,6 +15,7 @@ _POINTS = 0.02
 _FIT = 0.85
 _GAP = 0.05
 _ENTROPY = 0.5
+_TWO = 1.15
 
 
 def preprocessing(facts: FloatFacts) -> Cause | None:
@@ -32,7 +33,7 @@ def preprocessing(facts: FloatFacts) -> Cause | None:
     judged = [(strength, row) for row in others if (strength := _strength(given, row)) > 0]
     if not judged:
         return None
-    confidence, row = max(judged, key=lambda pair: (pair[0], pair[1].accuracy or 0.0, -(pair[1].fit or 0.0)))
+    confidence, row = max(judged, key=lambda pair: (pair[0], pair[1].accuracy or 0.0, -_plain(pair[1])))
     variant = facts.variants[row.name]
     evidence = {
         "reading": row.name,
@@ -66,6 +67,11 @@ def _strength(given: Reading, row: Reading) -> float:
     if given.fit is not None:
         return 0.85 if fits else 0.0
     return 0.4 if row.entropy < _ENTROPY * given.entropy else 0.0
+
+
+def _plain(row: Reading) -> float:
+    """The fit, worse for a reading of two faults: one fault is likelier where both fit about alike."""
+    return (row.fit or 0.0) * (_TWO if ", " in row.name else 1.0)
 
 
 def _said(given: Reading, row: Reading) -> str:
