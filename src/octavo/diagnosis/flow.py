@@ -16,7 +16,7 @@ from octavo.diagnosis.moments import fits
 from octavo.diagnosis.original import imported
 from octavo.diagnosis.reference import compared
 from octavo.diagnosis.remedies import FINE_TUNING, quantized_remedies, ranked
-from octavo.diagnosis.repairs import repairs
+from octavo.diagnosis.repairs import everywhere, repairs
 from octavo.diagnosis.result import Cause, Culprit, Diagnosis, Remedy
 from octavo.diagnosis.rules import FLOAT, QUANTIZED
 from octavo.diagnosis.rules.statistics import suspected
@@ -98,8 +98,9 @@ def _of_float(case: Case, model: Any, reference: Graph | None) -> FloatFacts:
     case.stage("comparing layers with their batch norms", 0, None)
     few = judge.take(np.arange(min(len(judge), affordable(graph, _FIT_WORK, 8, 64))))
     rows = fits(graph, few)
-    suspect = suspected([row.score for row in rows])
-    mends = [] if suspect is None else repairs(graph, few, rows, suspect)
+    suspect, mends = suspected([row.score for row in rows]), everywhere(graph, few)
+    if suspect is not None and not mends:
+        mends = repairs(graph, few, rows, suspect)
     return FloatFacts(
         case, fork, reference, divergence, facts.readings, facts.variants, tuple(rows), suspect, tuple(mends)
     )

@@ -12,9 +12,10 @@ from octavo.ir.graph import Graph, Node
 from octavo.ops import NONE, Clip, Conv2D, DepthwiseConv2D
 from octavo.pipeline.samples import Samples
 
-__all__ = ["Repair", "repairs"]
+__all__ = ["Repair", "everywhere", "repairs"]
 
-_BEHIND = 3
+_BEHIND, _EARLY = 3, 6
+_RELUS = {"ReLU6": Clip(0.0, 6.0), "ReLU": Clip(0.0)}
 _BETTER = 0.75
 
 
@@ -33,6 +34,27 @@ class Repair:
     after: float
 
 
+def everywhere(graph: Graph, samples: Samples) -> list[Repair]:
+    """ReLU for ReLU6 or the other way in the whole network, where its first six layers then fit better.
+
+    An exporter that loses a clip loses all of them. Layer by layer it would not stand out: each is a little off.
+    """
+    before: float | None = None
+    found = []
+    for name, clip in _RELUS.items():
+        nodes = [node for node in graph.nodes if _activation(node) in _RELUS.values() and _activation(node) != clip]
+        if not nodes:
+            continue
+        if before is None:
+            before = fit_of(fits(graph, samples, _EARLY))
+        changed = _with(graph, nodes, clip)
+        after = fit_of(fits(changed, samples, _EARLY))
+        if after < _BETTER * before:
+            detail = f"with {name} behind it and {len(nodes) - 1} others"
+            found.append(Repair(nodes[0], "activation", detail, changed, before, after))
+    return sorted(found, key=lambda repair: repair.after)
+
+
 def repairs(graph: Graph, samples: Samples, rows: list[LayerFit], suspect: int) -> list[Repair]:
     """Every change of the suspected layer, and of what feeds it, that makes the layers from it on fit; best first."""
     nodes = moment_nodes(graph)
@@ -47,19 +69,21 @@ def repairs(graph: Graph, samples: Samples, rows: list[LayerFit], suspect: int) 
 
 
 def _suspicions(graph: Graph, layer: Node) -> Iterator[tuple[Node, str, str, Graph]]:
-    """The layer's own weights and padding; the activation of the node that feeds it, and of all like it."""
+    """The layer's own weights and padding, and the activation of the node that feeds it."""
     yield from _weights(graph, layer)
     yield from _padding(graph, layer)
     feeding = graph.producers().get(layer.inputs[0])
-    own = None if feeding is None else getattr(feeding.op, "activation", None)
-    if feeding is None or not isinstance(own, Clip):
+    own = None if feeding is None else _activation(feeding)
+    if feeding is None or own is None:
         return
-    alike = [node for node in graph.nodes if getattr(node.op, "activation", None) == own]
-    for name, clip in (("ReLU6", Clip(0.0, 6.0)), ("ReLU", Clip(0.0)), ("no activation", NONE)):
+    for name, clip in (*_RELUS.items(), ("no activation", NONE)):
         if clip != own:
             yield feeding, "activation", f"with {name} behind it", _with(graph, [feeding], clip)
-            if len(alike) > 1:
-                yield feeding, "activation", f"with {name} behind it and its like", _with(graph, alike, clip)
+
+
+def _activation(node: Node) -> Clip | None:
+    own = getattr(node.op, "activation", None)
+    return own if isinstance(own, Clip) else None
 
 
 def _with(graph: Graph, nodes: list[Node], clip: Clip) -> Graph:
