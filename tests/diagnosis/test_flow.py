@@ -175,3 +175,25 @@ def test_refusals() -> None:
             octavo.diagnose(graph, data, **choices)
     with pytest.raises(octavo.OctavoError, match="quantized already"):
         octavo.diagnose(octavo.quantize(graph, x[:40], equalization="none"), x[:40])
+
+
+@pytest.mark.parametrize(
+    ("sqnr", "accuracy", "drop", "low", "lost"),
+    [
+        (25.0, 0.9, 3.0, 0.5, True),  # more than chance
+        (25.0, 0.9, 3.0, -1.0, False),  # as much as chance
+        (8.0, 0.9, 3.0, -1.0, True),  # few samples, and poor
+        (25.0, 0.9, 0.8, 0.1, False),  # less than a point
+        (25.0, None, 4.0, 2.0, True),
+        (33.0, None, 4.0, 2.0, False),  # undecided samples flip
+        (18.0, None, None, None, True),  # no classes
+        (22.0, None, None, None, False),
+    ],
+)
+def test_what_counts_as_a_loss(
+    sqnr: float, accuracy: float | None, drop: float | None, low: float | None, lost: bool
+) -> None:
+    from octavo.diagnosis.forks import loses
+    from octavo.diagnosis.score import Quality
+
+    assert loses(Quality(sqnr, 0.9, 0.9, accuracy, drop, low)) is lost

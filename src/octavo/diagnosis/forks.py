@@ -16,7 +16,7 @@ from octavo.diagnosis.score import Quality
 __all__ = ["drop_said", "float_forks", "loses", "quantized_forks"]
 
 _HEALTHY_POINTS = 1.0
-_HEALTHY_DB, _UNDECIDED_DB = 20.0, 30.0
+_POOR_DB, _HEALTHY_DB, _UNDECIDED_DB = 15.0, 20.0, 30.0
 _NAMED = 20
 
 
@@ -96,11 +96,12 @@ def loses(found: Quality) -> bool:
     """Whether more is lost than chance explains, and more than a point; without classes, less than 20 dB left.
 
     Of agreement every sample that flips counts as lost, of accuracy only the surplus: its interval holds 0 or not.
-    Where only agreement judges, 30 dB are enough: samples that flip then were undecided.
+    Where only agreement judges, 30 dB are enough: samples that flip then were undecided. Below 15 dB chance is no
+    excuse: few samples prove little.
     """
     if found.drop is None or found.drop_low is None:
         return found.sqnr_db < _HEALTHY_DB
     if found.accuracy is None and found.sqnr_db >= _UNDECIDED_DB:
         return False
     least = _HEALTHY_POINTS if found.accuracy is None else 0.0
-    return found.drop > _HEALTHY_POINTS and found.drop_low > least
+    return found.drop > _HEALTHY_POINTS and (found.drop_low > least or found.sqnr_db < _POOR_DB)
