@@ -209,11 +209,12 @@ def rightly_caused(case: Sabotage, layer: str, found: Diagnosis) -> bool:
 
 
 def rightly_cured(case: Sabotage, found: Diagnosis) -> bool:
-    """The first remedy undoes the fault, and gained something where it was tried."""
+    """The first remedy undoes the fault, and gained something where that was measured."""
     remedy = found.remedy
     if remedy is None or remedy.kind not in case.remedies:
         return False
-    return not remedy.tried or (remedy.gain_points or 0.0) > 0 or (remedy.gain_db or 0.0) > 1 or case.evidence != {}
+    unmeasured = remedy.gain_points is None and remedy.gain_db is None
+    return unmeasured or (remedy.gain_points or 0.0) > 0 or (remedy.gain_db or 0.0) > 1
 
 
 def main() -> None:
