@@ -19,6 +19,7 @@ from benchmarks import (
     mobilenet,
     post_training,
     ranges,
+    sabotage,
     speed,
     steps,
     streaming,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "training": training.main,
     "finetuning": finetuning.main,
     "training_choices": training_choices.main,
+    "sabotage": sabotage.main,
 }
 
 

@@ -33,6 +33,7 @@ FLOORS = {
         "compiled",
         "datasets",
         "demo",
+        "diagnosis",
         "files",
         "fit",
         "strips",

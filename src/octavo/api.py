@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.analysis.compare import compare
+from octavo.diagnosis import Diagnosis
+from octavo.diagnosis.case import Case, divided
+from octavo.diagnosis.flow import diagnosed
 from octavo.errors import OctavoError
 from octavo.ir.graph import Array, Graph
 from octavo.ir.plan import Quantized
@@ -35,7 +38,7 @@ from octavo.train.recipe import DEFAULT
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Budget", "compare", "export", "finetune", "load", "quantize", "trainable"]
+__all__ = ["Budget", "Diagnosis", "compare", "diagnose", "export", "finetune", "load", "quantize", "trainable"]
 
 
 def load(
@@ -191,6 +194,80 @@ def quantize(
     if place is not None and any(row["rung"] == RECONSTRUCTION for row in quantized.plan.trail):
         place.unlink(missing_ok=True)
     return quantized
+
+
+def diagnose(
+    model: str | Path | nn.Module | Graph,
+    calibration: Iterable[Batch] | Batch,
+    data: Iterable[Batch] | Batch | None = None,
+    labels: Array | None = None,
+    reference: str | Path | nn.Module | Graph | None = None,
+    example_inputs: Any | Sequence[Any] | None = None,
+    target: str = "cortex-m4",
+    format: str | Sequence[str] = "affine",
+    granularity: str | None = None,
+    ranges: str = "mse",
+    weight_ranges: str = "mse",
+    equalization: str = "none",
+    layers: Mapping[str, str] | None = None,
+    samples: int | None = None,
+    progress: Stage = silent,
+) -> Diagnosis:
+    """Why a network loses accuracy when it is quantized: the cause, and a remedy with its measured gain.
+
+    ``model`` is a path, a torch module with ``example_inputs``, or a graph of ``load``; ``reference`` the network that
+    it was made from, where there is one. ``calibration`` samples set the ranges, ``data`` judge (best with ``labels``);
+    without them a fifth of the calibration samples does. The other choices are those of ``quantize``; of several
+    formats the first is diagnosed, the others are tried as remedies. ``samples`` of each are used at most, by default
+    as many as the network is small enough for (32 to 512). docs/diagnosis.md explains the result.
+
+    Raises OctavoError when the data do not match, a value is not finite, or the model is quantized already.
+    """
+    graph = _float(model, example_inputs)
+    original = None if reference is None else _float(reference, example_inputs)
+    formats = [find_format(name) for name in ([format] if isinstance(format, str) else format)]
+    if not formats:
+        raise OctavoError("format", "names none", "Leave it out, or give one or more.")
+    if equalization not in ("none", "weights", "balance", "align"):
+        raise OctavoError(
+            f"equalization {equalization}", "cannot be diagnosed", "Use none, weights, balance or align."
+        )
+    if samples is not None and samples < 1:
+        raise OctavoError(f"samples {samples}", "are too few", "Give 1 or more.")
+    chosen = load_target(target)
+    Choices(
+        formats[0], granularity, None, weight_ranges, equalization, layers or {}, (), None, None, 0,
+        data=True, labels=labels is not None, input_range=False, checkpoint=False, device=False,
+    ).check(graph, chosen)  # fmt: skip
+    scheme = Scheme(formats[0].with_weights(granularity), ranges, weight_ranges)
+    scheme = with_layers(graph, scheme, layers or {}, chosen)
+    calibrating, notes = gather(graph, calibration)
+    judging, more = (None, ()) if data is None else gather(graph, data, labels)
+    first, judge, fresh, said = divided(graph, calibrating, judging, samples)
+    case = Case(graph, scheme, chosen, first, judge, fresh, tuple(formats[1:]), equalization, progress)
+    settings = {
+        "model": graph.name,
+        "target": chosen.name,
+        "format": formats[0].name,
+        "granularity": scheme.format.weights.granularity,
+        "ranges": ranges,
+        "weight_ranges": weight_ranges,
+        "equalization": equalization,
+        "layers": dict(layers or {}),
+        "calibration_samples": len(first),
+        "samples": len(judge),
+        "labels": judge.labels is not None,
+        "reference": None if original is None else original.name,
+    }
+    return diagnosed(case, model, original, settings, (*notes, *more, *said))
+
+
+def _float(model: str | Path | nn.Module | Graph, example_inputs: Any) -> Graph:
+    """A normalised float graph."""
+    loaded = model if isinstance(model, (Graph, Quantized)) else load(model, example_inputs)
+    if isinstance(loaded, Quantized):
+        raise OctavoError(loaded.graph.name, "is quantized already", "Give the float model that it was made from.")
+    return normalize(loaded)
 
 
 def finetune(

@@ -339,6 +339,39 @@ def inspect_command(
     inspect_path(path, json)
 
 
+@app.command("diagnose")
+def diagnose_command(
+    model: Annotated[Path, typer.Argument(help=".onnx, .tflite or .pt2, float")],
+    calibration: Annotated[Path, typer.Option(help="Samples that set the ranges: .npz, .npy or a folder of images.")],
+    data: Annotated[Optional[Path], typer.Option(help="Samples that judge, best with labels.")] = None,  # noqa: UP045
+    reference: Annotated[
+        Optional[Path], typer.Option(help="The model that this one was made from, to compare layer by layer.")  # noqa: UP045
+    ] = None,
+    target: Annotated[str, typer.Option(help="Device; see octavo targets.")] = "cortex-m4",
+    format: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="The number format; given again, others to try as a remedy."),
+    ] = None,
+    granularity: Granularity = None,
+    ranges: Annotated[str, typer.Option(help="Of activations, as for compile.")] = "mse",
+    weight_ranges: Annotated[str, typer.Option(help="mse, minmax or percentile.")] = "mse",
+    equalization: Annotated[str, typer.Option(help="none, weights, balance or align.")] = "none",
+    samples: Annotated[
+        Optional[int], typer.Option(min=1, help="Use at most so many samples of each; default: by the network's size.")  # noqa: UP045
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Why accuracy is lost, where, and what helps: each remedy with what it gained."""
+    from octavo.cli.diagnose import diagnose_model
+
+    choices = {
+        "target": target, "format": tuple(format or ("affine",)), "granularity": granularity, "ranges": ranges,
+        "weight_ranges": weight_ranges, "equalization": equalization, "samples": samples,
+    }  # fmt: skip
+    diagnose_model(model, calibration, data, reference, choices, config, json)
+
+
 @app.command("formats")
 def formats_command(
     model: Model = None,

@@ -35,6 +35,7 @@ __all__ = [
     "budget_of",
     "calibration_data",
     "compile_model",
+    "configured",
     "evaluate_build",
     "inspect_path",
     "profile_build",
@@ -81,7 +82,7 @@ TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 MAX_CONFIG_BYTES = 2**20
 
 
-def _config(path: Path | None) -> dict[str, Any]:
+def configured(path: Path | None) -> dict[str, Any]:
     """The TOML file's keys; paths in it are relative to it."""
     if path is None:
         return {}
@@ -158,7 +159,7 @@ def quantize_model(flags: Mapping[str, Any], config: Path | None, json: bool) ->
 
 
 def _options(flags: Mapping[str, Any], config: Path | None) -> tuple[dict[str, Any], Target]:
-    options = {**_config(config), **flags}
+    options = {**configured(config), **flags}
     for key, hint in (("model", "MODEL"), ("output", "-o FOLDER")):
         if key not in options:
             raise typer.BadParameter(f"give {hint}, or {key} in the file of --config")
@@ -188,7 +189,7 @@ def _story(quantized: Quantized) -> dict[str, Any]:
 
 def samples_of(path: Path, config: Path | None) -> Dataset:
     """Samples of a data set with the preprocessing of --config."""
-    return load_dataset(path, _preprocessing(_config(config)))
+    return load_dataset(path, _preprocessing(configured(config)))
 
 
 def calibration_data(path: Path, config: Path | None, samples: int | None) -> Dataset:

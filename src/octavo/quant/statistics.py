@@ -11,7 +11,7 @@ from octavo.num.channels import ChannelMoments
 from octavo.num.histogram import Densities, Histogram
 from octavo.num.statistics import MinMax, MovingAverage
 
-__all__ = ["TensorStatistics", "densities"]
+__all__ = ["TensorStatistics", "densities", "spread"]
 
 MAX_PIXELS = 2048
 MAX_SAMPLES = 4096
@@ -38,14 +38,14 @@ class TensorStatistics:
         seen = replace(self, minmax=self.minmax.update(batch), average=self.average.update(batch))
         if not detail:
             return seen
-        rows = _spread(batch)
+        rows = spread(batch)
         channels = ChannelMoments.of(rows)
         histogram = (self.histogram or Histogram()).update(rows)
         seen = replace(seen, histogram=histogram, channels=self.channels.merge(channels) if self.channels else channels)
         return replace(seen, samples=_kept(self.samples, batch)) if keep else seen
 
 
-def _spread(batch: torch.Tensor) -> torch.Tensor:
+def spread(batch: torch.Tensor) -> torch.Tensor:
     """Rows [N * pixels, C]: every pixel of a small image, 2,048 evenly spread ones of a large one."""
     rows = batch.reshape(len(batch), -1, batch.shape[-1]) if batch.ndim > 1 else batch.reshape(-1, 1, 1)
     pixels = rows.shape[1]

@@ -35,7 +35,7 @@ from octavo.quant.regions import has_int16, wide_format
 from octavo.quant.simulate import fake_quantize, real_constants
 from octavo.run.float_run import float_run
 
-__all__ = ["Sensitivities", "Value", "sensitivities"]
+__all__ = ["Sensitivities", "Value", "sensitivities", "watched"]
 
 Tensors = dict[str, torch.Tensor]
 
@@ -167,7 +167,7 @@ class _Pass:
             encodings["int16"] = quantize_observed(graph, observation, replace(plain, format=format)).plan.qparams
         learned = {o.weights: real_constants(rounded[o.name]) for o in options if o.name in rounded}
         live = {name: torch.from_numpy(np.ascontiguousarray(array, np.float32)) for name, array in inputs.items()}
-        reference = float_run(graph.with_(outputs=_watched(graph)), live)
+        reference = float_run(graph.with_(outputs=watched(graph)), live)
         if not any(float(value.square().sum()) > 0 for value in reference.values()):
             raise OctavoError(graph.name, "gives nothing but zeros on the samples", "Give other samples.")
         last = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
@@ -243,7 +243,7 @@ class _Pass:
         return sum(shares) / len([power for power in powers.values() if power > 0])
 
 
-def _watched(graph: Graph) -> tuple[str, ...]:
+def watched(graph: Graph) -> tuple[str, ...]:
     """The outputs, each before the softmax or sigmoid that gives it."""
     makers = graph.producers()
     last = {name: makers[name] for name in graph.outputs if name in makers}
