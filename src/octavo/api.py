@@ -229,9 +229,7 @@ def diagnose(
     if not formats:
         raise OctavoError("format", "names none", "Leave it out, or give one or more.")
     if equalization not in ("none", "weights", "balance", "align"):
-        raise OctavoError(
-            f"equalization {equalization}", "cannot be diagnosed", "Use none, weights, balance or align."
-        )
+        raise OctavoError(f"equalization {equalization}", "cannot be diagnosed", "Use none, weights, balance or align.")
     if samples is not None and samples < 1:
         raise OctavoError(f"samples {samples}", "are too few", "Give 1 or more.")
     chosen = load_target(target)

@@ -37,7 +37,6 @@ def test_pixels_in_parallel() -> None:
     assert array_cycles(Accelerator("a test", 10**6, 4, 8, ALL, pixels=4), Shape(10, 9, 4, 8)) == 3 * 9
 
 
-
 def test_utilisation_of_a_convolution() -> None:
     support = machine(ALL)
     row = cost(graph := conv(Conv2D(), (6, 6, 5), 9, (3, 3)), graph.nodes[0], support)
