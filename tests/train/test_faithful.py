@@ -272,3 +272,18 @@ def test_formats_that_a_kept_batch_norm_would_break(samples: torch.Tensor) -> No
         with pytest.raises(OctavoError, match="scales are powers of two"):
             module_of(Residual, samples, format, batch_norm="keep")
     assert FORMATS["power-of-two"].weights.granularity == "per-channel"
+
+
+def test_a_batch_norm_that_is_not_there_cannot_be_kept(samples: torch.Tensor) -> None:
+    """As in most ONNX files, which have it folded: nothing would be live, and nobody would be told."""
+
+    class Bare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.classifier = nn.Conv2d(3, 6, 3), nn.Linear(6, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.classifier(torch.relu(self.layer(x)).mean((2, 3)))
+
+    with pytest.raises(OctavoError, match="no batch norm to keep"):
+        module_of(Bare, samples, "affine", batch_norm="keep")
