@@ -24,14 +24,7 @@ from octavo.train import Oscillations, Trainable, trainable
 from octavo.train.bits import LearnedBits
 from tests.networks.torch_networks import seeded
 from tests.train.test_faithful import Shared, check_inside
-from tests.train.test_module import SAMPLE, Net, quantized
-
-
-@pytest.fixture(scope="module")
-def graph() -> Graph:
-    found = octavo.load(seeded(Net, 0, SAMPLE), torch.zeros(1, *SAMPLE))
-    assert isinstance(found, Graph)
-    return found
+from tests.train.test_module import SAMPLE, quantized
 
 
 @pytest.fixture(scope="module")

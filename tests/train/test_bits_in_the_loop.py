@@ -16,19 +16,11 @@ from octavo.ir.plan import Quantized
 from octavo.quant.mixed import Budget
 from octavo.train import Recipe, finetune
 from octavo.train import loop as training
-from tests.networks.torch_networks import seeded
 from tests.train.test_bits import between, cost
 from tests.train.test_loop import inputs, same
-from tests.train.test_module import SAMPLE, Net, in_integers, quantized
+from tests.train.test_module import SAMPLE, in_integers, quantized
 
 LABELS = np.arange(40) % 4
-
-
-@pytest.fixture(scope="module")
-def graph() -> Graph:
-    found = octavo.load(seeded(Net, 0, SAMPLE), torch.zeros(1, *SAMPLE))
-    assert isinstance(found, Graph)
-    return found
 
 
 @pytest.fixture(scope="module")

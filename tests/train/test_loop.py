@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-import octavo
 from octavo.errors import OctavoError
 from octavo.ir.graph import Graph
 from octavo.ir.plan import Quantized
@@ -19,17 +18,9 @@ from octavo.run.float_run import float_run, to_graph_layout
 from octavo.train import Finetuned, Recipe, finetune
 from octavo.train import history as telling
 from octavo.train import loop as training
-from tests.networks.torch_networks import seeded
-from tests.train.test_module import SAMPLE, Net, in_integers, quantized
+from tests.train.test_module import SAMPLE, in_integers, quantized
 
 RECIPE = Recipe(epochs=3, batch=8, rate=1e-2)
-
-
-@pytest.fixture(scope="module")
-def graph() -> Graph:
-    found = octavo.load(seeded(Net, 0, SAMPLE), torch.zeros(1, *SAMPLE))
-    assert isinstance(found, Graph)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -49,13 +49,6 @@ class Net(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    found = octavo.load(seeded(Net, 0, SAMPLE), torch.zeros(1, *SAMPLE))
-    assert isinstance(found, Graph)
-    return found
-
-
-@pytest.fixture(scope="module")
 def samples() -> torch.Tensor:
     return torch.randn(24, *SAMPLE, generator=torch.Generator().manual_seed(1))
 
