@@ -27,8 +27,6 @@ from octavo.ir.graph import Array, Graph
 from octavo.lower.lower import lower
 from octavo.pipeline.plain import Variants, user_order
 from octavo.quant.observe import observe
-from octavo.quant.place import align
-from octavo.quant.quantize import quantize_observed
 from octavo.quant.simulate import real_constants
 
 __all__ = ["diagnosed"]
@@ -108,24 +106,10 @@ def _of_float(case: Case, model: Any, reference: Graph | None) -> FloatFacts:
 
 def _of_quantized(case: Case, logits: Array) -> tuple[QuantizedFacts, tuple[str, ...]]:
     """Quantize as the user would, then with some quantizers only."""
-    notes: tuple[str, ...] = ()
-    if case.equalization == "none":
-        graph = align(case.graph, case.scheme.region)
-        done = 0
-
-        def progress(count: int) -> None:
-            nonlocal done
-            done += count
-            case.stage("calibrating", done, len(case.calibration))
-
-        seen = observe(graph, (user_order(graph, batch) for batch in case.calibration.batches()), progress)
-        quantized = quantize_observed(graph, seen, case.scheme, case.target.name)
-    else:
-        variants = Variants(case.graph, case.calibration, case.scheme, case.target.name, case.stage)
-        rung = next(iter(variants.rungs((case.equalization,))))
-        quantized, notes = rung.quantized, rung.notes
-        assert rung.seen is not None
-        seen, graph = rung.seen, quantized.graph
+    variants = Variants(case.graph, case.calibration, case.scheme, case.target.name, case.stage)
+    rung = next(iter(variants.rungs((case.equalization,))))
+    quantized, seen, graph = rung.quantized, rung.seen, rung.quantized.graph
+    assert seen is not None
     tested = seen
     if case.fresh:
         tested = observe(graph, (user_order(graph, batch) for batch in case.judge.batches()))
@@ -144,7 +128,7 @@ def _of_quantized(case: Case, logits: Array) -> tuple[QuantizedFacts, tuple[str,
 
     full, weights, moving = only(activations | set(graph.consts)), only(set(graph.consts)), only(activations)
     culprits: list[Culprit] = sweep(case, quantized)
-    return QuantizedFacts(case, quantized, seen, tested, full, weights, moving, tuple(culprits), refused), notes
+    return QuantizedFacts(case, quantized, seen, tested, full, weights, moving, tuple(culprits), refused), rung.notes
 
 
 def _answer(cause: Cause | None, remedies: Sequence[Remedy], full: Quality | None, samples: int = 0) -> str:
